@@ -1,0 +1,1 @@
+"""One file per baseline, nothing else: a file here is a model, under the file's name."""

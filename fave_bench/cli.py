@@ -1,0 +1,64 @@
+"""What every verb shares: one parser look, one way to end."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from fave_bench.errors import BenchError
+
+Main = Callable[[Sequence[str] | None], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with errors as one sentence and the help's example kept as typed."""
+
+    def __init__(self, verb: str, description: str, example: str) -> None:
+        super().__init__(
+            prog=f"python -m fave_bench.{verb}",
+            description=description,
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+
+
+def add_results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where records live")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:I (default auto)")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print a machine-readable result on stdout")
+
+
+def say(message: str) -> None:
+    """A line for the person watching; results for programs go to stdout, never here."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def entry(main: Main) -> NoReturn:
+    """Run a verb and exit: a user's mistake is one sentence on stderr, never a traceback."""
+    try:
+        code = main(None)
+    except BenchError as error:
+        say(f"fave-bench: {error}")
+        code = error.exit_code
+    except KeyboardInterrupt:
+        say("fave-bench: interrupted")
+        code = 130
+    except BrokenPipeError:  # `… | head` closed stdout; Python would complain once more while flushing it at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except OSError as error:
+        say(f"fave-bench: {error.filename or 'I/O'}: {error.strerror or error}")
+        code = 1
+    sys.exit(code)

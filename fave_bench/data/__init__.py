@@ -1,0 +1,1 @@
+"""From raw files to leave-one-out sequences; knows no model."""

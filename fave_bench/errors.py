@@ -1,0 +1,27 @@
+"""The two ways a command may end badly, and the sentence each of them prints."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class BenchError(Exception):
+    """Something went wrong that the user can act on: one clear sentence, exit status 1."""
+
+    exit_code = 1
+
+
+class UsageError(BenchError):
+    """The command was asked for something that does not exist or cannot be: exit status 2."""
+
+    exit_code = 2
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a misspelt `name`, with the nearest known names.
+
+    Example: ``raise unknown("dataset", "beuaty", catalogue)`` says «unknown dataset 'beuaty'; did you mean 'beauty'?».
+    """
+    names = sorted(known)
+    near = get_close_matches(name, names, n=2, cutoff=0.5)
+    hint = "did you mean " + " or ".join(f"'{n}'" for n in near) + "?" if near else "known: " + ", ".join(names)
+    return UsageError(f"unknown {kind} '{name}'; {hint}")

@@ -1,0 +1,1 @@
+"""The model contract, the parts models share, and FAVE itself."""

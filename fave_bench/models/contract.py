@@ -1,0 +1,102 @@
+"""What a recommender is to this harness. Small on purpose: a model knows no trainer, no metric, no table."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from fave_bench.data.sequences import Sequences
+from fave_bench.data.splits import Split
+from fave_bench.randomness import Draw
+
+
+class ModelConfig(BaseModel):
+    """Base of every model's configuration: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    window: int = Field(50, ge=1)
+    """Items of history the model sees, L."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One training step's data, on the device. Histories are left-padded with 0, the last slot is the newest item."""
+
+    users: Tensor
+    """(B,) int64, canonical user index."""
+    history: Tensor
+    """(B, L) int64."""
+    target: Tensor
+    """Prefix samples: (B,) the next item. Sequence samples: (B, L) each slot's next item, 0 where there is none."""
+    draw: Draw
+    """This step's randomness, a function of (seed, stage, epoch, step)."""
+
+
+class Recommender(nn.Module):
+    """A model: named losses to train on, and scores over the catalogue to rank by."""
+
+    Config: ClassVar[type[ModelConfig]] = ModelConfig
+    version: ClassVar[int] = 1
+    """Raised whenever the model's mathematics change, so that old records are not taken for new ones."""
+    title: ClassVar[str] = ""
+    """How tables print the name; also the key into the papers' printed numbers."""
+    samples: ClassVar[Literal["prefix", "sequence", "none"]] = "prefix"
+    """`prefix`: one (history, next item) pair per training position. `sequence`: one window per user, every slot
+    predicts the next item. `none`: nothing to train, `fit` does it all."""
+
+    def __init__(self, config: Any, num_items: int) -> None:
+        """`num_items` is N; ids run 1..N, row 0 of any table is padding and V = N + 1."""
+        super().__init__()
+        self.config = config
+        self.num_items = num_items
+        self.vocabulary = num_items + 1
+
+    def fit(self, sequences: Sequences, split: Split) -> None:
+        """Closed-form preparation from the training ranges (counts, sparse matrices), before any step is trained."""
+
+    def enter_stage(self, name: str) -> None:
+        """Called before a training stage: freeze, thaw or switch the objective. One-stage models ignore it."""
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Named scalar terms, already weighted; the trainer adds them up."""
+        raise NotImplementedError(f"{type(self).__name__} has nothing to train")
+
+    def user_vectors(self, history: Tensor, *, draw: Draw) -> Tensor:
+        """(B, L) int64 histories -> (B, d)."""
+        raise NotImplementedError(f"{type(self).__name__} has no user vectors")
+
+    def item_vectors(self) -> Tensor:
+        """(V, d); row 0 is padding."""
+        raise NotImplementedError(f"{type(self).__name__} has no item vectors")
+
+    def scores(self, history: Tensor, *, draw: Draw) -> Tensor:
+        """(B, L) -> (B, V), finite; higher is better. No masking: the protocol decides who is a candidate."""
+        return self.user_vectors(history, draw=draw) @ self.item_vectors().T
+
+
+class GenerativeRecommender(Recommender):
+    """A recommender that transports a prior state to the prediction in a number of steps."""
+
+    def trajectory(
+        self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw
+    ) -> Tensor:
+        """(steps + 1, B, d): the states from the prior `x0` (drawn when None) to the prediction."""
+        raise NotImplementedError
+
+    def user_vectors(self, history: Tensor, *, draw: Draw) -> Tensor:
+        return self.trajectory(history, draw=draw)[-1]
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Number of scalars in a model's parameters, trained or not."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the model's parameters or buffers live (the CPU when it has none)."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        return tensor.device
+    return torch.device("cpu")
