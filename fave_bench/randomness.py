@@ -24,6 +24,8 @@ def seed_of(*parts: int | str) -> int:
 class Draw(Protocol):
     """A source of random rows, one per user of the batch: ``shape[0]`` is the batch size."""
 
+    seed: int
+
     def normal(self, *shape: int) -> Tensor:
         """Independent N(0, 1) numbers of `shape`, float32."""
 
@@ -35,6 +37,7 @@ class StepDraw:
     """Training randomness: a generator on the device, a function of (seed, stage, epoch, step)."""
 
     def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
+        self.seed = seed
         self.device = torch.device(device)
         self.generator = torch.Generator(self.device).manual_seed(seed)
 

@@ -33,6 +33,8 @@ class Batch:
     """Prefix samples: (B,) the next item. Sequence samples: (B, L) each slot's next item, 0 where there is none."""
     draw: Draw
     """This step's randomness, a function of (seed, stage, epoch, step)."""
+    slots: Tensor | None = None
+    """Sequence samples: (M,) flat positions in (B, L) that have a target, so that a loss touches only those."""
 
 
 class Recommender(nn.Module):

@@ -1,0 +1,1 @@
+"""The machine a number was measured on, and what things cost there."""

@@ -1,0 +1,77 @@
+"""What ran, on what: the facts that go into every record beside its numbers."""
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+import torch
+
+from fave_bench import __version__
+from fave_bench.errors import BenchError, UsageError
+
+Facts = dict[str, str | int | bool | None]
+
+
+def resolve_device(name: str) -> torch.device:
+    """`auto`, `cpu`, `cuda` or `cuda:I` as a device that exists; otherwise one sentence that says what does."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"--device '{name}': use auto, cpu, cuda or cuda:I") from None
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError(f"--device '{name}': use auto, cpu, cuda or cuda:I")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise BenchError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices; use --device cpu")
+    return device
+
+
+def describe(device: torch.device) -> Facts:
+    """The environment of a run on `device`: hardware, software and the flags that move numbers."""
+    return {
+        "device": device_name(device),
+        "device_type": device.type,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "driver": torch.version.cuda if device.type == "cuda" else None,
+        "tf32": torch.backends.cuda.matmul.allow_tf32 if device.type == "cuda" else False,
+        "fave_bench": __version__,
+        **_git(),
+    }
+
+
+def device_name(device: torch.device) -> str:
+    """The device as a person names it: the GPU's product name, or the processor's with its cores."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{_processor()} ({os.cpu_count()} cores)"
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _git() -> Facts:
+    """Commit of the checkout this package runs from, and whether its code differs from that commit."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return {"commit": None, "dirty": None}
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True).stdout
+
+    try:
+        commit = git("rev-parse", "HEAD").strip()
+        return {"commit": commit, "dirty": bool(git("status", "--porcelain", "--", "fave_bench", "baselines").strip())}
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}

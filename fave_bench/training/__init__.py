@@ -1,0 +1,1 @@
+"""One loop for every model: batches by index arithmetic, early stopping, budgets, exact resume."""

@@ -1,0 +1,49 @@
+"""How a model is trained: the optimiser, the stages, when to look at validation and when to stop."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Stage(_Frozen):
+    """One training stage: the model is told its name (`Recommender.enter_stage`) and a fresh optimiser is made."""
+
+    epochs: int = Field(200, ge=0)
+    """At most so many passes over the samples."""
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    decay_every: int = Field(0, ge=0)
+    """Multiply the learning rate by `decay_factor` every so many epochs; 0 never."""
+    decay_factor: float = Field(0.1, gt=0, le=1)
+    warmup_steps: int = Field(0, ge=0)
+    """Steps over which the learning rate grows linearly from zero."""
+    clip_norm: float = Field(0.0, ge=0)
+    """Clip the global gradient norm to this; 0 never."""
+    evaluate_every: int = Field(1, ge=1)
+    """Look at validation after every so many epochs (and after the last)."""
+    patience: int = Field(10, ge=1)
+    """Stop after so many looks in a row without improvement."""
+    selection: Literal["N@20", "any"] = "N@20"
+    """`N@20`: validation N@20 under protocol `filtered`. `any`: the released rule, under protocol `released`: a look
+    improves if any metric of `selection_metrics` beats its own best (models.md, FMRec F13 and FAVE §2)."""
+    selection_metrics: tuple[str, ...] = ("H@10", "N@10", "H@20", "N@20")
+    budget_share: float = Field(1.0, gt=0)
+    """This stage's share of a wall-clock budget, relative to the other stages'."""
+
+
+class Training(_Frozen):
+    """The whole of training, as it goes into a record."""
+
+    batch_size: int = Field(512, ge=1)
+    optimizer: Literal["adam", "adamw"] = "adam"
+    betas: tuple[float, float] = (0.9, 0.999)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """bf16 runs the forward pass under autocast; reference numbers are fp32."""
+    time_budget: float | None = Field(None, gt=0)
+    """Stop after so many seconds of training and validation; the run is then marked `budget`."""
+    stages: dict[str, Stage] = Field(default_factory=lambda: {"train": Stage()})
+    """In order; each starts from the best weights of the one before."""
