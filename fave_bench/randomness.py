@@ -75,7 +75,8 @@ class UserDraw:
         bank = _bank(law, self.seed, str(self.users.device))
         if width >= len(bank):
             raise ValueError(f"a row of {width} numbers exceeds the noise bank of {len(bank)}")
-        offsets = _mix(self.users.long() * 0x9E3779B1 + seed_of(self.seed, law, self.calls) % (1 << 31)) % (len(bank) - width)
+        call = seed_of(self.seed, law, self.calls) % (1 << 31)
+        offsets = _mix(self.users.long() * 0x9E3779B1 + call) % (len(bank) - width)
         return bank.unfold(0, width, 1).index_select(0, offsets).reshape(shape) if width else bank.new_empty(shape)
 
 

@@ -24,7 +24,9 @@ def resolve_device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise UsageError(f"--device '{name}': use auto, cpu, cuda or cuda:I")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise BenchError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices; use --device cpu")
+        raise BenchError(
+            f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices; use --device cpu"
+        )
     return device
 
 

@@ -82,9 +82,7 @@ class Recommender(nn.Module):
 class GenerativeRecommender(Recommender):
     """A recommender that transports a prior state to the prediction in a number of steps."""
 
-    def trajectory(
-        self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw
-    ) -> Tensor:
+    def trajectory(self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw) -> Tensor:
         """(steps + 1, B, d): the states from the prior `x0` (drawn when None) to the prediction."""
         raise NotImplementedError
 

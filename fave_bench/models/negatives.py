@@ -1,7 +1,5 @@
 """Uniform negatives outside a user's own items, exactly and without rejection."""
 
-from typing import cast
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -46,4 +44,4 @@ class UnseenItems(nn.Module):
         free = self.free[users][:, None]
         k = (draw.uniform(len(users), count) * free).long().clamp_max((free - 1).clamp_min(0))
         below = torch.searchsorted(self.keys, users[:, None] * (self.num_items + 1) + k, right=True)
-        return cast(Tensor, 1 + k + below - self.first[users][:, None]).clamp_max(self.num_items)
+        return (1 + k + below - self.first[users][:, None]).clamp_max(self.num_items)

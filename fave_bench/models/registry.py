@@ -23,7 +23,9 @@ def _places() -> dict[str, str]:
             places[module.name] = f"baselines.{module.name}"
     for point in entry_points(group=ENTRY_POINT_GROUP):
         if point.name in places:
-            raise BenchError(f"entry point '{point.name}' = {point.value}: a model of that name exists already; rename it")
+            raise BenchError(
+                f"entry point '{point.name}' = {point.value}: a model of that name exists already; rename it"
+            )
         places[point.name] = point.value
     return places
 
@@ -51,7 +53,11 @@ def _only_model(module: ModuleType, attribute: str, name: str) -> type[Recommend
         candidates = [getattr(module, attribute, None)]
     else:
         candidates = [value for value in vars(module).values() if getattr(value, "__module__", None) == module.__name__]
-    found = [c for c in candidates if isinstance(c, type) and issubclass(c, Recommender) and not vars(c).get("abstract")]
+    found = [
+        c for c in candidates if isinstance(c, type) and issubclass(c, Recommender) and not vars(c).get("abstract")
+    ]
     if len(found) != 1:
-        raise BenchError(f"model '{name}': {module.__name__} must define exactly one Recommender, it defines {len(found)}")
+        raise BenchError(
+            f"model '{name}': {module.__name__} must define exactly one Recommender, it defines {len(found)}"
+        )
     return found[0]

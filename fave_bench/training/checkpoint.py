@@ -22,7 +22,9 @@ def load(path: Path) -> dict[str, Any] | None:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged or hostile file
-        raise BenchError(f"{path}: not a readable checkpoint ({type(error).__name__}); delete it to start the run anew") from None
+        raise BenchError(
+            f"{path}: not a readable checkpoint ({type(error).__name__}); delete it to start the run anew"
+        ) from None
     if not isinstance(state, dict):
         raise BenchError(f"{path}: not a checkpoint of this program; delete it to start the run anew")
     return state

@@ -53,86 +53,124 @@ class Outcome:
         return self.samples / self.seconds if self.seconds else 0.0
 
 
+class Stopped(Exception):
+    """Training was asked to stop; what was done so far is in the checkpoint."""
+
+
+@dataclass
+class _Progressing:
+    """Where a stage is. `epoch` passes are complete, `step` optimiser steps of the next one are taken."""
+
+    name: str
+    stage: Stage
+    optimizer: Optimizer
+    stopping: EarlyStopping
+    best: State
+    epoch: int = 0
+    step: int = 0
+    totals: dict[str, Tensor] = field(default_factory=dict)
+    """Sums of the loss terms over the steps of the unfinished pass."""
+
+
 class Trainer:
-    """Trains one model through its stages; `run` returns with the best weights loaded."""
+    """Trains one model through its stages; `run` returns with the best weights loaded.
+
+    `interrupted` is asked after every step: once it says yes, the state is saved to `checkpoint_path` and `Stopped`
+    is raised; the same call then goes on from there, to the same end.
+    """
 
     def __init__(
         self, model: Recommender, samples: Samples, training: Training, validate: Validate, *, seed: int,
-        checkpoint_path: Path | None = None,
+        checkpoint_path: Path | None = None, interrupted: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
         self.model, self.samples, self.training, self.validate, self.seed = model, samples, training, validate, seed
-        self.path = checkpoint_path
+        self.path, self.interrupted = checkpoint_path, interrupted
         self.outcome = Outcome()
-        self.last_saved = time.monotonic()
+        self.clock_zero = self.last_saved = time.monotonic()
 
     def run(self) -> Outcome:
-        resumed = (checkpoint.load(self.path) if self.path else None) or {}
+        """Train; raises BenchError naming the terms when a loss is not finite, Stopped when interrupted."""
+        saved = (checkpoint.load(self.path) if self.path else None) or {}
+        if saved:
+            self.outcome = Outcome(**saved["outcome"])
+            self.clock_zero -= self.outcome.seconds
         names = list(self.training.stages)
-        if resumed:
-            self.outcome = Outcome(**resumed["outcome"])
-        begun = names.index(resumed["stage"]) if resumed else 0
-        shares = [stage.budget_share for stage in self.training.stages.values()]
+        begun = names.index(saved["stage"]) if saved else 0
         for index, name in enumerate(names):
             self.model.enter_stage(name)
-            if index < begun:
-                continue
-            budget = self.training.time_budget
-            limit = budget * sum(shares[: index + 1]) / sum(shares) if budget else None
-            self._stage(name, limit, resumed if index == begun else {})
+            if index >= begun:
+                self._stage(self._enter(name, saved if index == begun else {}), self._limit(index))
         return self.outcome
 
-    def _stage(self, name: str, limit: float | None, resumed: dict[str, Any]) -> None:
+    def _limit(self, index: int) -> float:
+        """The second, counted from the start of training, at which stage `index` must be over."""
+        shares = [stage.budget_share for stage in self.training.stages.values()]
+        budget = self.training.time_budget
+        return budget * sum(shares[: index + 1]) / sum(shares) if budget else float("inf")
+
+    def _enter(self, name: str, saved: dict[str, Any]) -> _Progressing:
         stage = self.training.stages[name]
         optimizer = make_optimizer(self.model, self.training, stage)
-        stopping, epoch, best = EarlyStopping(stage), 0, self._weights()
-        if resumed:
-            epoch, best = resumed["epoch"], resumed["best"]
-            stopping = EarlyStopping(stage, **resumed["stopping"])
-            self.model.load_state_dict(resumed["model"])
-            optimizer.load_state_dict(resumed["optimizer"])
-        started = time.monotonic() - self.outcome.seconds
-        deadline = started + limit if limit else None
-        out_of_time = limit is not None and self.outcome.seconds >= limit
-        with Progress(f"{self.model.title} {name}", stage.epochs * len(self.samples), epoch * len(self.samples), deadline) as progress:
-            while epoch < stage.epochs and not stopping.exhausted and not out_of_time:
-                losses, share = self._epoch(name, stage, optimizer, epoch, deadline, progress)
-                epoch, out_of_time = epoch + 1, share < 1 or (deadline is not None and time.monotonic() >= deadline)
-                self.outcome.epochs += share
-                self.outcome.seconds = time.monotonic() - started
-                if epoch % stage.evaluate_every == 0 or epoch == stage.epochs or out_of_time:
-                    metrics = self.validate(self.model)
-                    progress.validated(metrics["filtered"]["N@20"])
-                    self.outcome.seconds = time.monotonic() - started
-                    self.outcome.curve.append(self._look(name, epoch, losses, metrics))
-                    if stopping.look(metrics, epoch):
-                        best = self._weights()
-                finished = epoch == stage.epochs or stopping.exhausted or out_of_time
-                self._save(name, epoch, optimizer, stopping, best, due=finished)
-        self.model.load_state_dict(best)
-        self.outcome.best_epoch = stopping.best_epoch
-        self._conclude(stopping, out_of_time)
+        if not saved:
+            return _Progressing(name, stage, optimizer, EarlyStopping(stage), self._weights())
+        self.model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        totals = {term: value.to(self.samples.device) for term, value in saved["totals"].items()}
+        stopping = EarlyStopping(stage, **saved["stopping"])
+        return _Progressing(name, stage, optimizer, stopping, saved["best"], saved["epoch"], saved["step"], totals)
 
-    def _epoch(
-        self, name: str, stage: Stage, optimizer: Optimizer, epoch: int, deadline: float | None, progress: Progress
-    ) -> tuple[dict[str, float], float]:
-        """One pass, or the part of it before the deadline: mean loss terms, and the share of samples seen."""
+    def _stage(self, at: _Progressing, limit: float) -> None:
+        size, done = len(self.samples), at.epoch * len(self.samples) + at.step * self.training.batch_size
+        deadline = self.clock_zero + limit if limit < float("inf") else None
+        out_of_time = self.outcome.seconds >= limit
+        with Progress(f"{self.model.title} {at.name}", at.stage.epochs * size, done, deadline) as progress:
+            while at.epoch < at.stage.epochs and not at.stopping.exhausted and not out_of_time:
+                losses, share = self._epoch(at, limit, progress)
+                out_of_time = self.outcome.seconds >= limit
+                self.outcome.epochs += share
+                at.epoch, at.step, at.totals = at.epoch + 1, 0, {}
+                if at.epoch % at.stage.evaluate_every == 0 or at.epoch == at.stage.epochs or out_of_time:
+                    self._look(at, losses, progress)
+                self._save(at, due=at.epoch == at.stage.epochs or at.stopping.exhausted or out_of_time)
+        self.model.load_state_dict(at.best)
+        self.outcome.best_epoch = at.stopping.best_epoch
+        if self.outcome.stopped_because != "budget":  # one stage cut short is enough for a run not to have converged
+            self.outcome.stopped_because = (
+                "budget" if out_of_time else "converged" if at.stopping.exhausted else "epochs"
+            )
+
+    def _epoch(self, at: _Progressing, limit: float, progress: Progress) -> tuple[dict[str, float], float]:
+        """One pass, or the part of it before `limit`: mean loss terms, and the share of samples seen."""
         self.model.train()
-        totals: dict[str, Tensor] = {}
-        chunks = self.samples.order(self.seed, name, epoch).split(self.training.batch_size)
-        seen = 0
-        for step, rows in enumerate(chunks):
-            set_learning_rate(optimizer, stage, epoch, epoch * len(chunks) + step)
-            terms = self._step(self.samples.batch(rows, seed_of(self.seed, name, epoch, step)), stage, optimizer)
-            for term, value in terms.items():
-                totals[term] = totals[term] + value if term in totals else value
-            seen += len(rows)
+        chunks = self.samples.order(self.seed, at.name, at.epoch).split(self.training.batch_size)
+        begun = at.step
+        while at.step < len(chunks):
+            rows = chunks[at.step]
+            set_learning_rate(at.optimizer, at.stage, at.epoch, at.epoch * len(chunks) + at.step)
+            batch = self.samples.batch(rows, seed_of(self.seed, at.name, at.epoch, at.step))
+            for term, value in self._step(batch, at.stage, at.optimizer).items():
+                at.totals[term] = at.totals[term] + value if term in at.totals else value
+            at.step += 1
+            self.outcome.samples += len(rows)
             progress.advance(len(rows))
-            if step % REPORT_EVERY == 0 or step == len(chunks) - 1:
-                progress.report(self._read(totals, step + 1, epoch))
-            if deadline is not None and time.monotonic() >= deadline:
+            if (at.step - begun) % REPORT_EVERY == 1:
+                progress.report(self._read(at))
+            self.outcome.seconds = time.monotonic() - self.clock_zero
+            if self.interrupted():
+                self._save(at, due=True)
+                raise Stopped
+            if self.outcome.seconds >= limit:
                 break
-        self.outcome.samples += seen
-        return self._read(totals, step + 1, epoch), seen / len(self.samples)
+        return self._read(at), min(1.0, at.step * self.training.batch_size / len(self.samples))
+
+    def _look(self, at: _Progressing, losses: dict[str, float], progress: Progress) -> None:
+        metrics = self.validate(self.model)
+        progress.validated(metrics["filtered"]["N@20"])
+        self.outcome.seconds = time.monotonic() - self.clock_zero
+        look = {"stage": at.name, "epoch": at.epoch, "seconds": round(self.outcome.seconds, 3)}
+        self.outcome.curve.append({**look, "losses": losses, "validation": metrics})
+        if at.stopping.look(metrics, at.epoch):
+            at.best = self._weights()
 
     def _step(self, batch: Batch, stage: Stage, optimizer: Optimizer) -> dict[str, Tensor]:
         """One optimiser step; returns the detached loss terms. Nothing here waits for the device."""
@@ -146,37 +184,28 @@ class Trainer:
         optimizer.step()
         return {term: value.detach() for term, value in terms.items()}
 
-    def _read(self, totals: dict[str, Tensor], steps: int, epoch: int) -> dict[str, float]:
-        values = dict(zip(totals, torch.stack(list(totals.values())).tolist(), strict=True))
+    def _read(self, at: _Progressing) -> dict[str, float]:
+        """Mean loss terms of the pass so far; the one place where the host waits for the device."""
+        values = dict(zip(at.totals, torch.stack(list(at.totals.values())).tolist(), strict=True))
         broken = [term for term, value in values.items() if not abs(value) < float("inf")]
         if broken:
-            finite = {term: round(value / steps, 6) for term, value in values.items() if term not in broken}
+            finite = ", ".join(f"{term} {value / at.step:.4g}" for term, value in values.items() if term not in broken)
             raise BenchError(
-                f"{self.model.title}: the loss became non-finite in epoch {epoch + 1}: {', '.join(broken)} "
-                f"(finite so far: {finite or 'none'}); lower the learning rate or clip the gradient"
+                f"{self.model.title}: the loss became non-finite in stage {at.name}, epoch {at.epoch + 1}: "
+                f"{', '.join(broken)} (finite: {finite or 'none'}); lower the learning rate or clip the gradient"
             )
-        return {term: value / steps for term, value in values.items()}
-
-    def _look(self, name: str, epoch: int, losses: dict[str, float], metrics: Metrics) -> dict[str, Any]:
-        seconds = round(self.outcome.seconds, 3)
-        return {"stage": name, "epoch": epoch, "seconds": seconds, "losses": losses, "validation": metrics}
-
-    def _conclude(self, stopping: EarlyStopping, out_of_time: bool) -> None:
-        because = "budget" if out_of_time else "converged" if stopping.exhausted else "epochs"
-        if self.outcome.stopped_because != "budget":  # one stage cut short is enough for the run not to have converged
-            self.outcome.stopped_because = because
+        return {term: value / at.step for term, value in values.items()}
 
     def _weights(self) -> State:
         return {name: tensor.detach().to("cpu", copy=True) for name, tensor in self.model.state_dict().items()}
 
-    def _save(
-        self, name: str, epoch: int, optimizer: Optimizer, stopping: EarlyStopping, best: State, *, due: bool
-    ) -> None:
+    def _save(self, at: _Progressing, *, due: bool) -> None:
         if self.path is None or not (due or time.monotonic() - self.last_saved >= CHECKPOINT_EVERY):
             return
         state = {
-            "stage": name, "epoch": epoch, "model": self.model.state_dict(), "optimizer": optimizer.state_dict(),
-            "best": best, "stopping": stopping.state(), "outcome": vars(self.outcome),
+            "stage": at.name, "epoch": at.epoch, "step": at.step, "totals": at.totals, "best": at.best,
+            "model": self.model.state_dict(), "optimizer": at.optimizer.state_dict(),
+            "stopping": at.stopping.state(), "outcome": vars(self.outcome),
         }  # fmt: skip
         checkpoint.save(self.path, state)
         self.last_saved = time.monotonic()

@@ -14,7 +14,7 @@ from fave_bench.randomness import StepDraw, seed_of
 class Samples:
     """All training samples of one kind, ready to be cut into batches.
 
-    `prefix`: every training position but each user's first is a target, its history what came before it (models.md 1.3).
+    `prefix`: every training position but a user's first is a target, its history what came before it.
     `sequence`: one window a user; each slot's target is the next training item.
     """
 

@@ -1,0 +1,122 @@
+"""Which hyper-parameters a run uses: presets/<dataset>/<model>.toml, then what the user sets on top.
+
+A preset file holds ``[model]`` and ``[training]`` tables shared by all its settings, a table per setting with what
+differs (``[paper.model]``), optional ``[variants.NAME]`` tables laid over a setting, and ``rows``: the settings and
+variants that a campaign runs, as "setting" or "setting/variant". Synthetic sets and users' own data use ``default/``.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from fave_bench.errors import BenchError, UsageError, unknown
+from fave_bench.models import registry
+from fave_bench.models.contract import ModelConfig
+from fave_bench.training.config import Training
+
+FOLDER = Path(__file__).parent
+RESERVED = {"rows", "model", "training", "variants"}
+Tree = dict[str, Any]
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The full, validated configuration of one run."""
+
+    model: str
+    setting: str
+    variant: str
+    model_config: ModelConfig
+    training: Training
+
+
+def rows(dataset: str, model: str) -> list[tuple[str, str]]:
+    """The (setting, variant) pairs of `model` that belong in tables, first the default one."""
+    tree = _read(dataset, model)
+    listed = tree.get("rows") or [name for name in tree if name not in RESERVED] or ["default"]
+    return [(setting, variant) for setting, _, variant in (row.partition("/") for row in listed)]
+
+
+def plan(dataset: str, model: str, setting: str | None, variant: str | None, overrides: Tree) -> Plan:
+    """Resolve one run. `overrides` are dotted keys below ``model.`` and ``training.``; unknown ones are errors."""
+    tree = _read(dataset, model)
+    first = rows(dataset, model)[0]
+    setting, variant = setting or first[0], first[1] if setting is None and variant is None else variant or ""
+    settings = {name for name in tree if name not in RESERVED} or {"default"}
+    if setting not in settings:
+        raise unknown(f"setting of {model}", setting, settings)
+    layers = [{key: tree.get(key, {}) for key in ("model", "training")}, tree.get(setting, {})]
+    if variant:
+        variants = tree.get("variants", {})
+        if variant not in variants:
+            raise unknown(f"variant of {model}", variant, variants)
+        layers.append(variants[variant])
+    merged = _overlay(*layers, *(_nested(key, value) for key, value in overrides.items()))
+    return Plan(
+        model=model,
+        setting=setting,
+        variant=variant,
+        model_config=_validated(registry.load(model).Config, merged.get("model", {}), f"{dataset}/{model}: model"),
+        training=_validated(Training, merged.get("training", {}), f"{dataset}/{model}: training"),
+    )
+
+
+def parse_overrides(pairs: list[str]) -> Tree:
+    """``["model.alpha=0.3"]`` -> ``{"model.alpha": 0.3}``; values as in TOML, a bare word is a string."""
+    overrides: Tree = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.startswith(("model.", "training.")):
+            raise UsageError(f"--set '{pair}': write model.KEY=VALUE or training.KEY=VALUE")
+        try:
+            overrides[key] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            overrides[key] = text
+    return overrides
+
+
+def _read(dataset: str, model: str) -> Tree:
+    registry.load(model)
+    for folder in (dataset, "default"):
+        path = FOLDER / folder / f"{model}.toml"
+        if path.is_file():
+            try:
+                return tomllib.loads(path.read_text(encoding="utf-8"))
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                raise BenchError(f"preset {folder}/{model}.toml: {error}") from None
+    return {}
+
+
+def _nested(key: str, value: Any) -> Tree:
+    head, _, rest = key.partition(".")
+    return {head: _nested(rest, value) if rest else value}
+
+
+def _overlay(*layers: Tree) -> Tree:
+    """Later layers win; tables merge key by key, everything else is replaced."""
+    result: Tree = {}
+    for layer in layers:
+        for key, value in layer.items():
+            both = isinstance(value, dict) and isinstance(result.get(key), dict)
+            result[key] = _overlay(result[key], value) if both else value
+    return result
+
+
+def _validated(kind: type[M], tree: Tree, where: str) -> M:
+    try:
+        return kind.model_validate(tree)
+    except ValidationError as error:
+        raise _plain(error, kind, where) from None
+
+
+def _plain(error: ValidationError, kind: type[BaseModel], where: str) -> UsageError:
+    """pydantic's first complaint as one sentence with the key's path, and the nearest key for a misspelt one."""
+    first = error.errors(include_url=False)[0]
+    path = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+        return unknown(f"key in {where}", path, kind.model_fields)
+    return UsageError(f"{where}.{path} = {first['input']!r}: {first['msg']}")
