@@ -1,0 +1,1 @@
+"""Exact ranks, and everything that follows from them alone."""

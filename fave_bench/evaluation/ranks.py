@@ -1,0 +1,140 @@
+"""Exact ranks of every user of a phase, under both protocols, from one pass over the scores."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fave_bench.data.splits import Phase
+from fave_bench.data.windows import windows
+from fave_bench.errors import BenchError
+from fave_bench.evaluation.candidates import beat_and_tie, seen_cells, subtract
+from fave_bench.evaluation.lists import best_items
+from fave_bench.evaluation.phase_ranks import PhaseRanks
+from fave_bench.models.contract import Recommender
+from fave_bench.randomness import UserDraw
+
+TILE_BYTES = 48 << 20
+TILE_ROWS = 512
+
+
+@dataclass(frozen=True)
+class _Questions:
+    """A phase, or some rows of it, on the model's device."""
+
+    users: Tensor
+    start: Tensor
+    stop: Tensor
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def rows(self, first: int, stop: int) -> "_Questions":
+        return _Questions(self.users[first:stop], self.start[first:stop], self.stop[first:stop])
+
+
+@dataclass(frozen=True)
+class _Ranker:
+    """What stays the same for every tile of users."""
+
+    model: Recommender
+    items: Tensor
+    window: int
+    seed: int
+    lists: int
+    precision: str
+
+    def tile(self, asked: _Questions) -> list[tuple[Tensor, Tensor]]:
+        """Counts (B, 4) and lists (B, K) of a tile; in halves where it does not fit the device's memory."""
+        try:
+            return [self._rank(asked)]
+        except torch.OutOfMemoryError:
+            if len(asked) == 1:
+                raise BenchError(f"{_name(self.model)}: the device has no memory left to score a single user") from None
+        middle = len(asked) // 2  # outside the handler, so that the failed attempt's tensors are free
+        return self.tile(asked.rows(0, middle)) + self.tile(asked.rows(middle, len(asked)))
+
+    def _rank(self, asked: _Questions) -> tuple[Tensor, Tensor]:
+        scores = self._scores(asked)
+        own = scores.gather(1, self.items[asked.stop].long()[:, None])
+        higher, equal = beat_and_tie(scores, own)
+        equal = equal - 1  # the target itself
+        rows, columns = seen_cells(self.items, asked.start, asked.stop, scores.shape[1])
+        seen, target = scores[rows, columns], own[rows, 0]
+        counts = [higher, equal, subtract(higher, rows, seen > target), subtract(equal, rows, seen == target)]
+        best = best_items(scores, rows, columns, self.lists) if self.lists else rows.new_empty((len(asked), 0))
+        return torch.stack(counts, dim=1).int(), best.int()
+
+    def _scores(self, asked: _Questions) -> Tensor:
+        history = windows(self.items, asked.start, asked.stop, self.window)
+        with torch.autocast(self.items.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            scores = self.model.scores(history, draw=UserDraw(self.seed, asked.users)).float()
+        _check(scores, asked.users, self.model)
+        return scores
+
+
+def rank_phase(
+    model: Recommender,
+    items: Tensor,
+    phase: Phase,
+    *,
+    window: int,
+    seed: int,
+    tile: int | None = None,
+    lists: int = 0,
+    precision: Literal["fp32", "bf16"] = "fp32",
+) -> PhaseRanks:
+    """Counts of candidates above and level with each target, for protocols `released` and `filtered`.
+
+    `items` is ``Sequences.items`` as a tensor on the model's device, `window` the history length the model sees, and
+    `seed` keys each user's inference noise. `tile` overrides the number of users scored at once, `lists` asks for that
+    many best items of the filtered protocol, and `precision` is the arithmetic of the model, not of the comparison,
+    which is float32. Given the same scores, nothing returned depends on `tile`. Raises BenchError for scores of a wrong
+    shape or not finite. Rank: Krichene & Rendle (2020), ties counted as half.
+    """
+    ranker = _Ranker(model, items, window, seed, lists, precision)
+    asked = _Questions(*(torch.as_tensor(a, device=items.device) for a in (phase.users, phase.start, phase.stop)))
+    size = tile or max(1, min(TILE_ROWS, TILE_BYTES // (4 * model.vocabulary)))
+    with evaluating(model), torch.inference_mode():
+        done = [part for first in range(0, len(asked), size) for part in ranker.tile(asked.rows(first, first + size))]
+        counts, best = (_gather([part[i] for part in done], width) for i, width in ((0, 4), (1, lists)))
+    return PhaseRanks(
+        users=phase.users.astype(np.int32),
+        higher={"released": counts[:, 0].copy(), "filtered": counts[:, 2].copy()},
+        equal={"released": counts[:, 1].copy(), "filtered": counts[:, 3].copy()},
+        lists=best if lists else None,
+    )
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside, and afterwards each module's own mode again (a frozen part may have had its own)."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _gather(parts: list[Tensor], width: int) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
+    """One transfer of all tiles' rows to the host, (E, width) int32."""
+    return torch.cat(parts).cpu().numpy() if parts else np.zeros((0, width), np.int32)
+
+
+def _check(scores: Tensor, users: Tensor, model: Recommender) -> None:
+    expected = (len(users), model.vocabulary)
+    if scores.shape != expected:
+        raise BenchError(f"{_name(model)}: scores have shape {tuple(scores.shape)} where {expected} is due")
+    if not torch.stack(scores.aminmax()).isfinite().all():  # NaN and infinity both surface in the extremes
+        user = int(users[~scores.isfinite().all(1)][0])
+        raise BenchError(f"{_name(model)}: the scores of user {user} are not finite, so nobody can be ranked")
+
+
+def _name(model: Recommender) -> str:
+    return model.title or type(model).__name__
