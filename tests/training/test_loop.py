@@ -1,0 +1,172 @@
+"""Laws of the training loop: same seed same run, interruption changes nothing, the best look wins, bad losses stop."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from baselines.sasrec import SASRec
+from fave_bench.data.sequences import Sequences
+from fave_bench.data.splits import leave_one_out
+from fave_bench.errors import BenchError
+from fave_bench.models.contract import Batch, ModelConfig, Recommender
+from fave_bench.training import checkpoint
+from fave_bench.training.config import Stage, Training
+from fave_bench.training.loop import Outcome, Stopped, Trainer
+from fave_bench.training.samples import Samples
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def sequences() -> Sequences:
+    random = np.random.default_rng(0)
+    lengths = random.integers(3, 12, 60)
+    items = np.concatenate([random.permutation(30)[:n] + 1 for n in lengths]).astype(np.int32)
+    return Sequences("toy", np.concatenate([[0], np.cumsum(lengths)]), items)
+
+
+def fake_metrics(value: float) -> dict[str, dict[str, float]]:
+    metrics = {name: value for name in ("H@10", "N@10", "H@20", "N@20")}
+    return {"filtered": metrics, "released": metrics}
+
+
+def trainer(sequences: Sequences, training: Training, validate=None, **options) -> Trainer:
+    torch.manual_seed(0)
+    split = leave_one_out(sequences)
+    model = SASRec(SASRec.Config(window=8, d=16, loss="bce"), sequences.num_items)
+    model.fit(sequences, split)
+    samples = Samples(sequences, split, "sequence", 8, CPU)
+    return Trainer(model, samples, training, validate or (lambda m: fake_metrics(0.5)), seed=3, **options)
+
+
+def weights(run: Trainer) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
+
+
+def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def rising() -> object:
+    looks = iter(range(1, 1000))
+    return lambda model: fake_metrics(next(looks) / 1000)
+
+
+TRAINING = Training(batch_size=16, stages={"train": Stage(epochs=4, clip_norm=1.0, decay_every=2)})
+
+
+def test_the_same_seed_gives_bit_equal_weights(sequences):
+    first, second = (trainer(sequences, TRAINING, rising()) for _ in range(2))
+    assert first.run().curve[0]["losses"] == second.run().curve[0]["losses"]
+    assert same(weights(first), weights(second))
+
+
+@pytest.mark.parametrize("stop_after", [1, 3, 4, 5, 9, 15])
+def test_interrupted_anywhere_and_resumed_equals_undisturbed(sequences, tmp_path, stop_after):
+    undisturbed = trainer(sequences, TRAINING, rising())
+    expected = undisturbed.run()
+
+    steps = iter(range(1, 1000))
+    path = tmp_path / "checkpoint.pt"
+    looks = rising()
+    cut = trainer(sequences, TRAINING, looks, checkpoint_path=path, interrupted=lambda: next(steps) == stop_after)
+    with pytest.raises(Stopped):
+        cut.run()
+    resumed = trainer(sequences, TRAINING, looks, checkpoint_path=path)
+    outcome = resumed.run()
+
+    assert same(weights(undisturbed), weights(resumed))
+    assert [look["losses"] for look in outcome.curve] == [look["losses"] for look in expected.curve]
+    assert (outcome.epochs, outcome.samples) == (expected.epochs, expected.samples)
+
+
+def test_the_weights_of_the_best_look_are_kept_and_patience_ends_the_stage(sequences):
+    values = iter([0.1, 0.4, 0.3, 0.2, 0.9])
+    kept: list[dict[str, Tensor]] = []
+
+    def validate(model: Recommender) -> dict[str, dict[str, float]]:
+        kept.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+        return fake_metrics(next(values))
+
+    run = trainer(sequences, Training(batch_size=16, stages={"train": Stage(epochs=9, patience=2)}), validate)
+    outcome = run.run()
+    assert (outcome.best_epoch, outcome.stopped_because, len(kept)) == (2, "converged", 4)
+    assert same(weights(run), kept[1])
+
+
+def test_any_metric_rule_keeps_a_look_that_improves_one_metric_only(sequences):
+    looks = [fake_metrics(0.5), fake_metrics(0.4), fake_metrics(0.3)]
+    looks[1]["released"] = looks[1]["released"] | {"H@20": 0.6}
+    values = iter(looks)
+    stage = Stage(epochs=3, selection="any")
+    assert trainer(sequences, Training(stages={"train": stage}), lambda m: next(values)).run().best_epoch == 2
+
+
+def test_the_budget_ends_training_and_marks_the_run(sequences):
+    training = TRAINING.model_copy(update={"time_budget": 1e-9})
+    outcome = trainer(sequences, training).run()
+    assert outcome.stopped_because == "budget"
+    assert outcome.samples == 16, "one step is taken, the clock is looked at after it"
+    assert len(outcome.curve) == 1, "what was trained is looked at"
+
+
+def test_stages_share_the_budget_in_proportion(sequences):
+    stages = {"a": Stage(budget_share=3), "b": Stage(budget_share=1)}
+    run = trainer(sequences, Training(time_budget=100, stages=stages))
+    assert [run._limit(0), run._limit(1)] == [75, 100]
+
+
+def test_the_second_stage_starts_from_the_best_of_the_first_and_the_model_is_told(sequences):
+    told: list[tuple[str, dict[str, Tensor]]] = []
+    stages = {"first": Stage(epochs=2), "second": Stage(epochs=0)}
+    run = trainer(sequences, Training(batch_size=16, stages=stages), rising())
+    run.model.enter_stage = lambda name: told.append((name, weights(run)))
+    run.run()
+    assert [name for name, _ in told] == ["first", "second"]
+    assert not same(told[0][1], told[1][1])
+    assert same(told[1][1], weights(run))
+
+
+class Diverging(Recommender):
+    title = "Diverging"
+
+    def __init__(self, config: ModelConfig, num_items: int) -> None:
+        super().__init__(config, num_items)
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        return {"calm": self.weight.sum(), "wild": self.weight.sum() * float("inf")}
+
+
+def test_a_non_finite_loss_names_its_term(sequences):
+    samples = Samples(sequences, leave_one_out(sequences), "prefix", 8, CPU)
+    run = Trainer(Diverging(ModelConfig(), 30), samples, TRAINING, lambda m: fake_metrics(0), seed=0)
+    with pytest.raises(BenchError, match=r"Diverging.*non-finite in stage train, epoch 1: wild \(finite: calm"):
+        run.run()
+
+
+def test_a_checkpoint_that_is_not_one_is_refused_and_runs_no_code(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(b"cos\nsystem\n(S'touch owned'\ntR.")
+    with pytest.raises(BenchError, match="delete it to start the run anew"):
+        checkpoint.load(path)
+    assert checkpoint.load(tmp_path / "absent.pt") is None
+
+
+def test_learning_rate_schedule_is_a_function_of_epoch_and_step():
+    from fave_bench.training.optimizer import set_learning_rate
+
+    parameter = nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=1.0)
+    stage = Stage(learning_rate=0.1, decay_every=100, decay_factor=0.1, warmup_steps=4)
+    for epoch, step, expected in [(0, 0, 0.025), (0, 3, 0.1), (99, 500, 0.1), (100, 501, 0.01), (200, 900, 0.001)]:
+        set_learning_rate(optimizer, stage, epoch, step)
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(expected)
+
+
+def test_samples_per_second_is_zero_before_anything_ran():
+    assert Outcome().samples_per_second == 0
+    assert replace(Outcome(), samples=10, seconds=2.0).samples_per_second == 5
