@@ -1,0 +1,274 @@
+"""FAVE: flow-based average-velocity establishment for sequential recommendation, one step at inference.
+
+Two stages over one network f(e_seq, x_t, t, r), a bidirectional Transformer over the history with RMS norms and rotary
+positions, into which the state x_t and the times enter through λ ~ N(δ, δ²) (eqs. 8-10, see `flow_model`).
+
+Stage `pretrain` (eqs. 5-14): x0 ~ N(0, I), t by mode sampling, r = 1, x_t = t x1 + (1-t) x0.
+    match  MSE(f, x1)      target_ce  α CE(f Eᵀ)      source  β error of decoder(h2) against the history's items
+Stage `finetune` (eqs. 15-24), item table frozen: x0 = semantic anchor prior, t ~ U(0,1), r = 1 with probability p_end,
+else U(t, 1). (f, ḟ) is one forward-mode pass along (v, 1, 0).
+    match, target_ce, source as below              straight  γ mean(ḟ²)
+Inference: 30 Euler steps from noise after `pretrain`; after `finetune` one step from the anchor (eq. 25).
+
+The defaults are setting `released`: what the authors' code executes, quirks A1-A30 of models.md included. In stage 2 it
+regresses f -> v = x1 - x0, takes CE and the source loss on x̂ = x_t + (1-t) f (which holds the label whenever t > 0),
+and at test time returns f itself. Setting `paper` is:
+    s2_param = endpoint        f -> x1 and x̂ = f (eqs. 21, 25)
+    anchor = valid             k over the items, not over the left padding
+    r_scale = consistent       r in the unit of t in both stages
+    ce_input = f               eq. 12
+    source_loss = full_norm    ‖D - A‖² of decoder(h2) in both stages (eq. 13)
+    jvp_tangent = model        eq. 22's v̄ is the model's: f - x0 for an endpoint
+    key_mask = on              padding takes no part
+Where the paper is silent we keep the release: squares of vectors are means over d; A holds the visible prefix; two time
+MLPs; x0 and v are not detached; v̄ comes from a gradient-free pass with the same λ; the anchor keeps ρ at test (A13).
+
+Cross-attention, gating and LayerScale are built and never run in the release (A1): 419,584 parameters without gradient,
+kept so that totals (2177 V + 2,592,256) and checkpoints agree; cross_attention = on runs them.
+
+Printed numbers: paper_tables/reference/table1_overall.csv and table2_ablation.csv, rows "FAVE".
+"""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from fave_bench.errors import UsageError
+from fave_bench.models.blocks import Attention, FeedForward, Mask, TimeEmbedding
+from fave_bench.models.contract import Batch
+from fave_bench.models.dropout import Dropout, DropPath, set_rate
+from fave_bench.models.flow import anchor_prior, directional_derivative, on_host, point, sample_times
+from fave_bench.models.flow_model import FlowConfig, FlowRecommender
+from fave_bench.randomness import Draw
+
+Stage = Literal["pretrain", "finetune"]
+
+
+class FaveConfig(FlowConfig):
+    """Fields named `finetune_...` override their namesake in stage 2; None keeps stage 1's value."""
+
+    position: Literal["rope", "none", "learned"] = "rope"
+    drop_path: float = Field(0.2, ge=0, lt=1)
+    """Stochastic depth of the last block; earlier ones grow linearly from 0."""
+    layer_scale: float = 1e-2
+    """Initial γ of the cross-attention branch (the released `gamma_init`); acts with cross_attention = on only."""
+    cross_attention: Literal["off", "on"] = "off"
+    """off (released, paper): built, never run. on: as the public module would with its condition passed."""
+    s2_param: Literal["velocity_infer_raw", "velocity_add_x0", "endpoint"] = "velocity_infer_raw"
+    """Stage 2 trains f as a velocity and returns f (released), or x0 + f; or trains f as the endpoint (paper)."""
+    anchor: Literal["left_index_bug", "valid"] = "left_index_bug"
+    """Which slot the anchor is taken from: k of the padded window (released), or the k-th item (paper)."""
+    prior: Literal["anchor", "gaussian"] = "anchor"
+    """Start states of stage 2, training and inference; gaussian is the ablation "w/o prior"."""
+    r_scale: Literal["bug", "consistent"] = "bug"
+    """Stage 1's r = 1 reaches the network as 1 (released) or as 999, the unit of t."""
+    ce_input: Literal["x_hat", "f"] = "x_hat"
+    """What stage 2 scores the catalogue with; with an endpoint, x̂ is f."""
+    jvp_tangent: Literal["data", "model"] = "data"
+    """Direction of ḟ: v = x1 - x0 (released), or the model's own velocity (paper)."""
+    match: Literal["on", "off"] = "on"
+    """off is the ablation "w/o match": stage 2 without its matching term."""
+    gamma: float = Field(0.1, ge=0)
+    """Weight of the straightness loss; 0 is the ablation "w/o cons" and skips the forward-mode pass."""
+    rho_train: float = Field(0.5, ge=0, le=1)
+    """Share of the anchor's numbers kept (the released `train_mask_ratio`)."""
+    rho_infer: float | None = Field(0.6, ge=0, le=1)
+    """The same at inference; None: as in training."""
+    p_end: float = Field(0.75, ge=0, le=1)
+    """Probability of r = 1 in stage 2."""
+    finetune_steps: int = Field(1, ge=1)
+    """Euler steps at inference after stage 2."""
+    finetune_alpha: float | None = Field(None, ge=0)
+    finetune_beta: float | None = Field(None, ge=0)
+    finetune_zero_ratio: float | None = Field(None, ge=0)
+    finetune_dropout: float | None = Field(None, ge=0, lt=1)
+    finetune_emb_dropout: float | None = Field(None, ge=0, lt=1)
+
+
+class Block(nn.Module):
+    """A pre-RMS Transformer block with stochastic depth, and a gated cross-attention branch that rarely runs."""
+
+    def __init__(self, config: FaveConfig, drop_path: float) -> None:
+        super().__init__()
+        d, heads, rate = config.width, config.heads, config.dropout
+        window = config.window if config.position == "rope" else 0
+        self.cross = config.cross_attention == "on"
+        self.norm1, self.norm2, self.norm3 = (nn.RMSNorm(d, eps=1e-8) for _ in range(3))
+        self.attention = Attention(d, heads, rate, rope_window=window)
+        self.cross_attention = Attention(d, heads, rate, rope_window=window)
+        self.feed_forward = FeedForward(d, rate)
+        squeezed = max(d // 4, 8)
+        self.squeeze = nn.Linear(d, squeezed, bias=False)
+        self.gate_self, self.gate_cross = nn.Linear(squeezed, d, bias=False), nn.Linear(squeezed, d, bias=False)
+        self.gamma = nn.Parameter(torch.full((d,), config.layer_scale))
+        self.dropout, self.drop_path = Dropout(rate), DropPath(drop_path)
+
+    def forward(self, h: Tensor, e_seq: Tensor, mask: Mask, *, last: bool) -> Tensor:
+        """(B, L, d) -> (B, L, d), or (B, 1, d) when only the last slot is wanted."""
+        normed = self.norm1(h)
+        queries, x = (normed[:, -1:], h[:, -1:]) if last else (normed, h)
+        x = x + self.drop_path(self.dropout(self.attention(queries, normed, mask)))
+        if self.cross:
+            x = x + self.drop_path(self.gamma * self._correction(x, e_seq, mask))
+        return x + self.drop_path(self.dropout(self.feed_forward(self.norm3(x))))
+
+    def _correction(self, x: Tensor, e_seq: Tensor, mask: Mask) -> Tensor:
+        """What the gated mixture of x with attention to the clean history would change in x; the last slot gates."""
+        other = self.dropout(self.cross_attention(self.norm2(x), e_seq, Mask(keys=mask.keys)))
+        squeezed = self.squeeze(x[:, -1:] + other[:, -1:]).relu()
+        gates = torch.stack((self.gate_self(squeezed), self.gate_cross(squeezed))).softmax(0)
+        return x * gates[0] + other * gates[1] - x
+
+
+class Fave(FlowRecommender):
+    """FAVE, every divergence between its paper and its public code being a field of `Config`."""
+
+    Config = FaveConfig
+    config: FaveConfig
+    title = "FAVE"
+    released_root = "fave.xstart_model"
+    released_stage = "finetune"
+
+    def __init__(self, config: FaveConfig, num_items: int) -> None:
+        rates = torch.linspace(0, config.drop_path, config.blocks).tolist()
+        super().__init__(config, num_items, [Block(config, rate) for rate in rates])
+        self.time_t, self.time_r = TimeEmbedding(config.width), TimeEmbedding(config.width)
+        self.stage: Stage = "pretrain"
+
+    def enter_stage(self, name: str) -> None:
+        """`pretrain`, or `finetune`: freezes the item and position tables and switches objective, prior and steps."""
+        if name not in ("pretrain", "finetune"):
+            raise UsageError(f"FAVE trains in the stages 'pretrain' and 'finetune', not '{name}'")
+        self.stage = "finetune" if name == "finetune" else "pretrain"
+        self.items.requires_grad_(self.stage == "pretrain")
+        self.positions.requires_grad_(self.stage == "pretrain")
+        set_rate(self, self._of_stage("dropout"))
+        set_rate(self.emb_dropout, self._of_stage("emb_dropout"))
+
+    def _of_stage(self, field: str) -> float:
+        override = getattr(self.config, f"finetune_{field}") if self.stage == "finetune" else None
+        return float(getattr(self.config, field) if override is None else override)
+
+    def network(
+        self, e_seq: Tensor, x: Tensor, t: Tensor, r: Tensor, *, mask: Mask, noise: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """f and h2 (B, d) from e_seq (B, L, d), state x (B, d), times t and r (B,) in [0, 1], noise ε (B, L, d)."""
+        t, r = t * self.time_scale, r * self.time_scale
+        return self.encode(e_seq, x + self.time_t(t) + self.time_r(r - t), mask, noise)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        stage_losses = self.finetune_losses if self.stage == "finetune" else self.pretrain_losses
+        return stage_losses(batch.history, batch.target, draw=batch.draw)
+
+    def pretrain_losses(
+        self, history: Tensor, target: Tensor, *, draw: Draw,
+        x0: Tensor | None = None, t: Tensor | None = None, noise: Tensor | None = None,
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """history (B, L), target (B,). Start x0 (B, d), times t (B,) and ε (B, L, d) are drawn where not given."""
+        c = self.config
+        e_seq, x1 = self.embed(history), self.items(target)
+        x0 = draw.normal(*x1.shape) if x0 is None else x0
+        if t is None:
+            t = sample_times(len(x1), draw, law=c.time_sampler, eps=c.eps, s=c.s_mode, mean=c.logit_mean,
+                             deviation=c.logit_deviation)  # fmt: skip
+        noise = self._noise(history, draw) if noise is None else noise
+        r = torch.full_like(t, 1 / self.time_scale if c.r_scale == "bug" else 1.0)
+        f, h2 = self.network(e_seq, point(x0, x1, t), t, r, mask=self.mask(history), noise=noise)
+        return {
+            "match": F.mse_loss(f, x1),
+            "target_ce": c.alpha * self.target_error(f, target),
+            "source": c.beta * self.source_error(h2, history, draw, zero_ratio=c.zero_ratio),
+        }
+
+    def finetune_losses(
+        self, history: Tensor, target: Tensor, *, draw: Draw, x0: Tensor | None = None,
+        t: Tensor | None = None, r: Tensor | None = None, noise: Tensor | None = None,
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """As `pretrain_losses`, with the second time r (B,) and x0 from the anchor prior."""
+        c, of_stage = self.config, self._of_stage
+        e_seq, x1, mask = self.embed(history), self.items(target), self.mask(history)
+        t = draw.uniform(len(x1)) if t is None else t
+        r = self._second_time(t, draw) if r is None else r
+        x0 = self._start(e_seq, history, draw, c.rho_train) if x0 is None else x0
+        noise = self._noise(history, draw) if noise is None else noise
+        x_t, v = point(x0, x1, t), x1 - x0
+        f, derivative, h2 = self._with_derivative(e_seq, x_t, t, r, x0, v, mask, noise)
+        x_hat = f if c.s2_param == "endpoint" else x_t + (1 - t)[:, None] * f
+        decoded = x_hat if c.source_loss == "balanced_prefix" else h2
+        terms = {
+            "match": F.mse_loss(f, x1 if c.s2_param == "endpoint" else v),
+            "target_ce": of_stage("alpha") * self.target_error(f if c.ce_input == "f" else x_hat, target),
+            "source": of_stage("beta") * self.source_error(decoded, history, draw, zero_ratio=of_stage("zero_ratio")),
+            "straight": c.gamma * derivative.square().mean(),
+        }
+        absent = {"match": c.match == "off", "straight": c.gamma == 0}
+        return {name: term for name, term in terms.items() if not absent.get(name)}
+
+    def _with_derivative(
+        self, e_seq: Tensor, x_t: Tensor, t: Tensor, r: Tensor, x0: Tensor, v: Tensor, mask: Mask, noise: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """f, its derivative along (v, 1, 0) and h2; λ and dropout are drawn once for both."""
+
+        def network(x: Tensor, now: Tensor, then: Tensor) -> tuple[Tensor, Tensor]:
+            return self.network(e_seq, x, now, then, mask=mask, noise=noise)
+
+        if self.config.gamma == 0:
+            f, h2 = network(x_t, t, r)
+            return f, torch.zeros_like(f), h2
+        if self.config.jvp_tangent == "model":
+            with torch.no_grad():
+                f, _ = network(x_t, t, r)
+            v = f - x0 if self.config.s2_param == "endpoint" else f
+        return directional_derivative(network, (x_t, t, r), (v, torch.ones_like(t), torch.zeros_like(r)))
+
+    def _second_time(self, t: Tensor, draw: Draw) -> Tensor:
+        """r = 1 with probability p_end, else uniform on [t, 1]."""
+        between, end = draw.uniform(len(t), 2).unbind(1)
+        return torch.where(end < self.config.p_end, 1.0, t + between * (1 - t))
+
+    def _noise(self, history: Tensor, draw: Draw) -> Tensor | None:
+        return self.lambda_sample(history, on_host(draw) if self.config.rng == "host" else draw)
+
+    def _start(self, e_seq: Tensor, history: Tensor, draw: Draw, rho: float) -> Tensor:
+        if self.config.prior == "gaussian":
+            return draw.normal(len(history), self.config.width)
+        return anchor_prior(e_seq, history, draw, rho=rho, index=self.config.anchor)
+
+    def prior(self, e_seq: Tensor, history: Tensor, draw: Draw) -> Tensor:
+        if self.stage == "pretrain":
+            return super().prior(e_seq, history, draw)
+        rho = self.config.rho_train if self.config.rho_infer is None else self.config.rho_infer
+        return self._start(e_seq, history, draw, rho)
+
+    def sampler_steps(self) -> int:
+        return self.config.finetune_steps if self.stage == "finetune" else self.config.steps
+
+    def velocity_field(
+        self, e_seq: Tensor, mask: Mask, x: Tensor, t: Tensor, x0: Tensor, noise: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        f, h2 = self.network(e_seq, x, t, torch.ones_like(t), mask=mask, noise=noise)
+        added = self.stage == "finetune" and self.config.s2_param == "velocity_add_x0"
+        return (f if added else f - x0), h2
+
+    @classmethod
+    def released_keys(cls) -> dict[str, tuple[str, ...]]:
+        root = cls.released_root
+        block = f"{root}.att.transformer_blocks.*"
+        keys: dict[str, tuple[str, ...]] = {
+            "layers.*": (block,),
+            "layers.*.squeeze": (f"{block}.se_relu",),
+            "layers.*.gate_self": (f"{block}.se_weight1",),
+            "layers.*.gate_cross": (f"{block}.se_weight2",),
+            "layers.*.feed_forward.inner": (f"{block}.feed_forward.w_1",),
+            "layers.*.feed_forward.outer": (f"{block}.feed_forward.w_2",),
+        }
+        keys |= {f"layers.*.norm{i}": (f"{block}.norm{i}",) for i in (1, 2, 3)}
+        keys |= {f"time_{time}.{ours}": (f"{root}.{time}_time_embed.{theirs}",)
+                 for time in "tr" for ours, theirs in (("inner", 0), ("outer", 2))}  # fmt: skip
+        for attention in ("attention", "cross_attention"):
+            keys[f"layers.*.{attention}.qkv"] = tuple(f"{block}.{attention}.linear_layers.{i}" for i in range(3))
+            keys[f"layers.*.{attention}.out"] = (f"{block}.{attention}.w_layer",)
+        return super().released_keys() | keys

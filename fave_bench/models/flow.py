@@ -1,0 +1,124 @@
+"""The tools of flow matching: times, priors, paths, the sampler and the directional derivative.
+
+Time runs from the prior (t = 0, state x0) to the data (t = 1, state x1) everywhere. Shapes: B batch, d width.
+"""
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from fave_bench.data.windows import item_slot, lengths
+from fave_bench.randomness import Draw, StepDraw, UserDraw, seed_of
+
+TimeSampler = Literal["mode", "uniform", "logit_normal", "cosmap"]
+Path = Literal["linear", "cosine"]
+AnchorIndex = Literal["left_index_bug", "valid"]
+HALF_PI = math.pi / 2
+
+
+def mode_times(u: Tensor, s: float) -> Tensor:
+    """U[0, 1) -> mode sampling with heavy tails, t = 1 - u - s (cos²(πu/2) - 1 + u) (Esser et al. 2024, eq. 19)."""
+    return 1 - u - s * ((HALF_PI * u).cos() ** 2 - 1 + u)
+
+
+def cosmap_times(u: Tensor) -> Tensor:
+    """U[0, 1) -> t = 1 - 1 / (tan(πu/2) + 1) (Esser et al. 2024, eq. 21)."""
+    return 1 - 1 / ((HALF_PI * u).tan() + 1)
+
+
+def sample_times(
+    batch: int, draw: Draw, *, law: TimeSampler, eps: float, s: float = 1.0, mean: float = 1.0, deviation: float = 0.6
+) -> Tensor:
+    """(batch,) training times in [eps, 1]: a sample of `law` on [0, 1], shrunk by (1 - eps) and moved by eps."""
+    if law == "mode":
+        t = mode_times(draw.uniform(batch), s)
+    elif law == "uniform":
+        t = draw.uniform(batch)
+    elif law == "logit_normal":
+        t = (mean + deviation * draw.normal(batch)).sigmoid()
+    else:
+        t = cosmap_times(draw.uniform(batch))
+    return t * (1 - eps) + eps
+
+
+def anchor_prior(
+    e_seq: Tensor, history: Tensor, draw: Draw, *, rho: float, index: AnchorIndex,
+    slot: Tensor | None = None, keep: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """FAVE's semantic anchor prior: one visible item's vector, each number kept with probability `rho`.
+
+    e_seq (B, L, d), history (B, L) -> (B, d). With n visible items, k is uniform on 0..n-1. `valid` takes the k-th
+    visible item. `left_index_bug` takes slot k, as the released code does although histories are padded on the left,
+    so a history of n <= L/2 items always gives the padding vector. `slot` (B,) and `keep` (B, d) replace the draws.
+    """
+    if slot is None:
+        k = (draw.uniform(len(history)) * lengths(history).clamp_min(1)).long()
+        slot = k if index == "left_index_bug" else item_slot(history, k).clamp_max(history.shape[1] - 1)
+    if keep is None:
+        keep = draw.uniform(len(history), e_seq.shape[-1]) < rho
+    anchor = e_seq.gather(1, slot[:, None, None].expand(-1, 1, e_seq.shape[-1])).squeeze(1)
+    return anchor * keep
+
+
+def point(x0: Tensor, x1: Tensor, t: Tensor, path: Path = "linear") -> Tensor:
+    """The state at time t (B,) between x0 and x1 (B, d)."""
+    a, b = _coefficients(t, path)
+    return a * x1 + b * x0
+
+
+def velocity(x0: Tensor, x1: Tensor, t: Tensor, path: Path = "linear") -> Tensor:
+    """d/dt of `point`: x1 - x0 on the linear path."""
+    if path == "linear":
+        return x1 - x0
+    a, b = _coefficients(t, path)
+    return HALF_PI * (b * x1 - a * x0)
+
+
+def endpoint(x_t: Tensor, v: Tensor, t: Tensor, path: Path = "linear") -> Tensor:
+    """The x1 that a state x_t and its velocity v imply: x_t + (1 - t) v on the linear path."""
+    if path == "linear":
+        return x_t + (1 - t)[:, None] * v
+    a, b = _coefficients(t, path)
+    return a * x_t + b * v / HALF_PI
+
+
+def _coefficients(t: Tensor, path: Path) -> tuple[Tensor, Tensor]:
+    t = t[:, None]
+    return (t, 1 - t) if path == "linear" else ((HALF_PI * t).sin(), (HALF_PI * t).cos())
+
+
+def euler(x0: Tensor, field: Callable[[Tensor, Tensor], Tensor], *, steps: int, eps: float) -> Tensor:
+    """(steps + 1, B, d): x <- x + field(x, t) / steps at t = i/steps (1 - eps) + eps, i = 0 .. steps-1."""
+    states = [x0]
+    for i in range(steps):
+        t = x0.new_full((len(x0),), i / steps * (1 - eps) + eps)
+        states.append(states[-1] + field(states[-1], t) * (1 / steps))
+    return torch.stack(states)
+
+
+def directional_derivative(
+    network: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]],
+    at: tuple[Tensor, Tensor, Tensor], along: tuple[Tensor, Tensor, Tensor],
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """One forward-mode pass of ``network(x, t, r) -> (f, other)``: f, its derivative along the direction, other.
+
+    In full precision whatever the autocast: the time scale of 999 leaves no digits to lose.
+    """
+    with warnings.catch_warnings(), torch.autocast(at[0].device.type, enabled=False):
+        # on its first use torch compiles its own derivative rules in a way it calls deprecated
+        warnings.filterwarnings("ignore", message=".*torch.jit.script", category=DeprecationWarning)
+        f, derivative, *other = torch.func.jvp(network, at, along, has_aux=True)
+    return f, derivative, other[0]
+
+
+def on_host(draw: Draw) -> Draw:
+    """A draw of the same kind that makes its numbers on the CPU, as the released code does for its λ."""
+    if isinstance(draw, StepDraw) and draw.device.type != "cpu":
+        return StepDraw(seed_of(draw.seed, "host"))
+    if isinstance(draw, UserDraw) and draw.users.device.type != "cpu":
+        return UserDraw(draw.seed, draw.users.cpu())
+    return draw
