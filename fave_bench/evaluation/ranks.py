@@ -18,6 +18,8 @@ from fave_bench.evaluation.phase_ranks import PhaseRanks
 from fave_bench.models.contract import Recommender
 from fave_bench.randomness import UserDraw
 
+__all__ = ["PhaseRanks", "evaluating", "rank_phase"]
+
 TILE_BYTES = 48 << 20
 TILE_ROWS = 512
 

@@ -1,0 +1,156 @@
+"""The schema of run.json: every key, its unit and its meaning.
+
+Seconds are wall-clock, metrics are fractions in [0, 1], and nothing is rounded.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, StringConstraints
+
+from fave_bench.records.key import key_of
+
+SCHEMA = 1
+"""Raised when a key of run.json changes its meaning, or a new key cannot be left out."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=100)]
+"""Fit to be one folder's or file's name on any system: no separator, no leading dot."""
+Key = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Metrics = dict[str, FiniteFloat]
+"""Metric (`H@10`, `N@20`, `MRR`, …) -> fraction."""
+Nested = dict[str, dict[str, Metrics]]
+"""Protocol -> `validation` or `test` -> metric -> fraction."""
+StoppedBecause = Literal["converged", "epochs", "budget", "closed-form"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=())
+
+
+class Dataset(_Frozen):
+    """What was learned from and ranked."""
+
+    name: Name
+    """Catalogue name, or the user's own; also a folder of the store."""
+    source: str
+    """Where the sequences were read from, in words (file name and format)."""
+    fingerprint: Digest
+    """SHA-256 of the sequences, equal for every route to the same data."""
+    users: int = Field(ge=1)
+    """Users in the sequences, whether or not a split asks about them."""
+    items: int = Field(ge=1)
+    """Distinct items; ids run 1..items."""
+    actions: int = Field(ge=1)
+    """Interactions in all, over every split."""
+    split: str
+    """`leave-one-out` or `temporal`."""
+    synthetic: bool = False
+    """Made by a generator here, and marked so in every rendering."""
+    oracle: Metrics = {}
+    """Best test metrics any model can expect, where the generator knows them."""
+
+
+class Look(_Frozen):
+    """One look at validation during training."""
+
+    stage: str
+    """Name of the training stage."""
+    epoch: int = Field(ge=0)
+    """Passes over the samples completed in this stage."""
+    seconds: FiniteFloat = Field(ge=0)
+    """Since training began, looks included."""
+    losses: dict[str, FiniteFloat] = {}
+    """Mean of each loss term over the last pass, already weighted."""
+    validation: dict[str, Metrics] = {}
+    """Protocol -> metric -> fraction."""
+
+
+class TrainingSummary(_Frozen):
+    """How the weights came about."""
+
+    epochs: FiniteFloat = Field(ge=0)
+    """Passes over the samples, all stages together; a fraction where a budget ended one."""
+    best_epoch: int = Field(ge=0)
+    """Epoch of the weights kept, within the last stage."""
+    stopped_because: StoppedBecause
+    """`converged`: validation stopped improving. `epochs`: the limit came first. `budget`: the clock did, so the
+    numbers are no verdict on the model. `closed-form`: nothing to train."""
+    seconds: FiniteFloat = Field(ge=0)
+    """Training and its looks at validation."""
+    samples_per_second: FiniteFloat | None = Field(None, ge=0)
+    """Training samples over `seconds`; null where nothing was trained."""
+    curve: list[Look] = []
+    """Every look at validation, in order."""
+
+
+class Inference(_Frozen):
+    """What one evaluation took."""
+
+    steps: int | None = Field(None, ge=1)
+    """Steps of the sampler; null for a model without one."""
+    draw_seed: int | None = None
+    """Seed of the noise drawn at inference, kept apart from the training seed."""
+    validation_seconds: FiniteFloat | None = Field(None, ge=0)
+    """Scoring and exact ranks of all validation users."""
+    test_seconds: FiniteFloat | None = Field(None, ge=0)
+    """Scoring and exact ranks of all test users."""
+
+
+class Record(_Frozen):
+    """run.json: everything a table, a figure or a test may say about one run."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    version: int = Field(SCHEMA, alias="schema")
+    """Version of this schema."""
+    key: Key
+    """`key_of` this record's inputs; also its folder's name."""
+    dataset: Dataset
+    """What was learned from and ranked."""
+    model: Name
+    """The model's name in the registry; also a folder of the store."""
+    title: str
+    """How tables print the model, and the key into the papers' printed numbers."""
+    setting: str
+    """`released` or `paper`."""
+    variant: str = ""
+    """What differs from the preset, in a word or two; empty for the preset itself."""
+    config: dict[str, JsonValue]
+    """The full effective configuration: {"model": …, "training": …}, defaults included."""
+    model_version: int
+    """Raised in the model's file whenever its mathematics change."""
+    protocols: dict[str, int]
+    """Protocol -> version of what it means."""
+    seed: int
+    """Training seed: weights, order, noise and dropout."""
+    metrics: Nested
+    """Protocol -> `validation` or `test` -> metric -> fraction, as the ranks give it."""
+    standard_errors: Nested
+    """Sampling error of each metric: what another draw of users would change."""
+    parameters: int = Field(ge=0)
+    """Scalars in the model's parameters, trained or not."""
+    training: TrainingSummary
+    """How the weights came about."""
+    inference: Inference | None = None
+    """What evaluation took; null where nobody timed it."""
+    environment: dict[str, str | int | float | bool | None] = {}
+    """Device, versions, threads, precision flags, platform, git commit (see fave_bench/efficiency/environment.py)."""
+    notes: list[str] = []
+    """Sentences a reader of the numbers should know."""
+    diversity: dict[str, JsonValue] | None = None
+    """Computed from the top-20 lists at run time, since the lists stay local."""
+    files: dict[Name, Digest] = {}
+    """Sibling file -> SHA-256 of its bytes, filled in by the store."""
+
+    @property
+    def truncated(self) -> bool:
+        """Stopped by its budget: never averaged with full runs, never given a verdict."""
+        return self.training.stopped_because == "budget"
+
+    def expected_key(self) -> str:
+        """The key this record's own contents call for."""
+        return key_of(
+            config=self.config, fingerprint=self.dataset.fingerprint, protocol_versions=self.protocols, seed=self.seed,
+            model=self.model, setting=self.setting, variant=self.variant, model_version=self.model_version,
+            split=self.dataset.split,
+        )  # fmt: skip
