@@ -31,7 +31,7 @@ def test_user_rows_follow_their_laws():
     draw = UserDraw(0, torch.arange(2000))
     normal, uniform = draw.normal(2000, 50), draw.uniform(2000, 50)
     assert abs(normal.mean()) < 0.02 and abs(normal.std() - 1) < 0.02
-    assert abs(uniform.mean() - 0.5) < 0.01 and 0 <= uniform.min() and uniform.max() < 1
+    assert abs(uniform.mean() - 0.5) < 0.01 and uniform.min() >= 0 and uniform.max() < 1
     first = draw.uniform(2000)  # one number a user: windows must not repeat across users
     assert len(first.unique()) > 1990
     assert abs(torch.corrcoef(torch.stack([normal[:-1, 0], normal[1:, 0]]))[0, 1]) < 0.1

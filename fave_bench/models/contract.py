@@ -82,6 +82,10 @@ class Recommender(nn.Module):
 class GenerativeRecommender(Recommender):
     """A recommender that transports a prior state to the prediction in a number of steps."""
 
+    def sampler_steps(self) -> int:
+        """Steps the sampler takes when the caller names none."""
+        raise NotImplementedError
+
     def trajectory(self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw) -> Tensor:
         """(steps + 1, B, d): the states from the prior `x0` (drawn when None) to the prediction."""
         raise NotImplementedError

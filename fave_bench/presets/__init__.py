@@ -6,7 +6,7 @@ variants that a campaign runs, as "setting" or "setting/variant". Synthetic sets
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +32,16 @@ class Plan:
     variant: str
     model_config: ModelConfig
     training: Training
+
+    def limited(self, *, epochs: int | None = None, time_budget: float | None = None) -> "Plan":
+        """The same plan with at most so many epochs in every stage, and so many seconds in all."""
+        limits: Tree = {} if time_budget is None else {"time_budget": time_budget}
+        if epochs is not None:
+            limits["stages"] = {
+                name: {**stage.model_dump(), "epochs": epochs} for name, stage in self.training.stages.items()
+            }
+        training = _validated(Training, self.training.model_dump() | limits, "limits of the run")
+        return replace(self, training=training)
 
 
 def rows(dataset: str, model: str) -> list[tuple[str, str]]:

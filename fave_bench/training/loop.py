@@ -46,7 +46,7 @@ class Outcome:
     seconds: float = 0.0
     samples: int = 0
     curve: list[dict[str, Any]] = field(default_factory=list)
-    """Per look: stage, epoch, seconds, mean loss terms, validation metrics."""
+    """One entry per look at validation, in the shape of records.schema.Look."""
 
     @property
     def samples_per_second(self) -> float:

@@ -29,7 +29,7 @@ def sequences() -> Sequences:
 
 
 def fake_metrics(value: float) -> dict[str, dict[str, float]]:
-    metrics = {name: value for name in ("H@10", "N@10", "H@20", "N@20")}
+    metrics = dict.fromkeys(("H@10", "N@10", "H@20", "N@20"), value)
     return {"filtered": metrics, "released": metrics}
 
 

@@ -1,0 +1,41 @@
+"""Stopping politely: the first SIGINT or SIGTERM, or a deadline, asks; a second signal ends at once."""
+
+import signal
+import time
+from types import FrameType, TracebackType
+
+
+class Interruption:
+    """While entered, remembers the first signal instead of dying of it. Call it to ask whether to stop."""
+
+    def __init__(self, deadline: float | None = None) -> None:
+        """`deadline` is a time.monotonic() value after which the answer is yes as well."""
+        self.deadline = deadline
+        self.signal: int | None = None
+        self._previous: dict[int, object] = {}
+
+    def __call__(self) -> bool:
+        return self.signal is not None or (self.deadline is not None and time.monotonic() >= self.deadline)
+
+    @property
+    def exit_code(self) -> int:
+        """128 + the signal's number, as shells expect; 0 where a deadline was the reason."""
+        return 128 + self.signal if self.signal is not None else 0
+
+    def __enter__(self) -> "Interruption":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._restore()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.signal = number
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]

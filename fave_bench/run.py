@@ -1,0 +1,72 @@
+"""Verb: train and rank one model on one dataset, and record it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fave_bench.cli import Parser, add_device, add_json, add_results, entry, say
+
+
+def parser() -> Parser:
+    p = Parser(
+        "run",
+        "Train one model, rank every user's target exactly, and write one record under results/.",
+        "python -m fave_bench.run --dataset ml-100k --model fave --setting paper --seed 0 --time-budget 60",
+    )
+    p.add_argument("--dataset", required=True, metavar="NAME", help="catalogue name, or your own with --from")
+    p.add_argument("--from", dest="source", type=Path, metavar="PATH", help="file or folder to read the data from")
+    p.add_argument("--model", required=True, metavar="NAME", help="a file in baselines/, fave, or an installed model")
+    p.add_argument("--setting", metavar="NAME", help="released, paper, … (default: the preset's first row)")
+    p.add_argument("--variant", metavar="NAME", help="a variant of the preset, such as ce for sasrec")
+    p.add_argument("--seed", type=int, default=0, metavar="N")
+    p.add_argument("--split", default="leave-one-out", metavar="NAME", help="leave-one-out (default) or temporal")
+    p.add_argument("--epochs", type=int, metavar="N", help="at most N epochs in every training stage")
+    p.add_argument("--time-budget", type=float, metavar="SECONDS", help="stop training after this long; marks the run")
+    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. model.steps=1; repeatable")
+    add_device(p)
+    add_results(p)
+    add_json(p)
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    from fave_bench import presets  # here, so that --help does not wait for torch
+    from fave_bench.efficiency.environment import resolve_device
+    from fave_bench.interruption import Interruption
+    from fave_bench.records import Store
+    from fave_bench.records.run_file import dumps
+    from fave_bench.runner import Run, Spec, summary
+    from fave_bench.training.loop import Stopped
+
+    spec = Spec(
+        dataset=arguments.dataset,
+        model=arguments.model,
+        setting=arguments.setting,
+        variant=arguments.variant,
+        seed=arguments.seed,
+        overrides=presets.parse_overrides(arguments.set),
+        epochs=arguments.epochs,
+        time_budget=arguments.time_budget,
+        split=arguments.split,
+        source=arguments.source,
+    )
+    run, store = Run(spec, resolve_device(arguments.device)), Store(arguments.results)
+    record = run.recorded(store)
+    if record:
+        say(f"{run}: already recorded in {run.folder(store)}")
+    else:
+        with Interruption() as interruption:
+            try:
+                record = run.execute(store, interrupted=interruption)
+            except Stopped:
+                say(f"{run}: stopped; the same command goes on from the checkpoint")
+                return interruption.exit_code
+    if arguments.json:
+        print(dumps(record), end="")
+    else:
+        say(summary(record))
+    return 0
+
+
+if __name__ == "__main__":
+    entry(main)

@@ -1,0 +1,216 @@
+"""One run, from its specification to its record: data, training, exact ranks, files."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fave_bench import data, presets
+from fave_bench.data.sequences import Sequences
+from fave_bench.data.splits import SPLITS, Split
+from fave_bench.efficiency.environment import describe
+from fave_bench.errors import unknown
+from fave_bench.evaluation.metrics import ByProtocol, errors_of, metrics_of
+from fave_bench.evaluation.phase_ranks import PhaseRanks
+from fave_bench.evaluation.protocols import PROTOCOLS
+from fave_bench.evaluation.ranks import rank_phase
+from fave_bench.files import write_text
+from fave_bench.models import registry
+from fave_bench.models.contract import GenerativeRecommender, Recommender, parameter_count
+from fave_bench.randomness import seed_of
+from fave_bench.records import Record, Store, key_of
+from fave_bench.records.run_file import RECORD, read
+from fave_bench.training.loop import Outcome, Trainer
+from fave_bench.training.samples import Samples
+
+LIST_LENGTH = 20
+"""Items kept per user for diversity and for showing recommendations."""
+FAILED = "failed.json"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to run. Together with the data it decides the record's key."""
+
+    dataset: str
+    model: str
+    setting: str | None = None
+    """None is the preset's first row."""
+    variant: str | None = None
+    seed: int = 0
+    overrides: dict[str, Any] = field(default_factory=dict)
+    """Dotted preset keys laid over the preset, e.g. ``{"model.steps": 1}``; they name the row's variant."""
+    epochs: int | None = None
+    """At most so many epochs in every stage; None is the preset's limit."""
+    time_budget: float | None = None
+    """Seconds of training; None is no limit."""
+    split: str = "leave-one-out"
+    source: Path | None = None
+    """Where to read the data from, before the usual places."""
+
+
+class Run:
+    """A specification with its data and configuration resolved: it has a key, and can be executed."""
+
+    def __init__(self, spec: Spec, device: torch.device) -> None:
+        if spec.split not in SPLITS:
+            raise unknown("split", spec.split, SPLITS)
+        self.spec, self.device = spec, device
+        self.plan = presets.plan(spec.dataset, spec.model, spec.setting, spec.variant, spec.overrides).limited(
+            epochs=spec.epochs, time_budget=spec.time_budget
+        )
+        self.kind = registry.load(spec.model)
+        self.sequences: Sequences = data.load(spec.dataset, spec.source)
+        self.split: Split = SPLITS[spec.split](self.sequences)
+        self.config = {
+            "model": self.plan.model_config.model_dump(mode="json"),
+            "training": self.plan.training.model_dump(mode="json") if self.kind.samples != "none" else {},
+        }
+        changed = (f"{key.removeprefix('model.')}={value}" for key, value in sorted(spec.overrides.items()))
+        self.variant = ",".join(filter(None, [self.plan.variant, *changed]))
+        self.key = key_of(
+            config=self.config,
+            fingerprint=self.sequences.fingerprint,
+            protocol_versions=_protocol_versions(),
+            seed=spec.seed,
+            model=spec.model,
+            setting=self.plan.setting,
+            variant=self.variant,
+            model_version=self.kind.version,
+            split=spec.split,
+        )
+
+    def __str__(self) -> str:
+        row = "/".join(filter(None, [self.plan.setting, self.variant]))
+        return f"{self.spec.dataset} {self.spec.model} {row} seed {self.spec.seed}"
+
+    def folder(self, store: Store) -> Path:
+        return store.root / self.spec.dataset / self.spec.model / self.key
+
+    def recorded(self, store: Store) -> Record | None:
+        """The valid record of exactly this run, if there is one."""
+        folder = self.folder(store)
+        return read(folder) if (folder / RECORD).exists() else None
+
+    def execute(self, store: Store, *, interrupted: Callable[[], bool] = lambda: False) -> Record:
+        """Train, rank and write the record; raises Stopped when interrupted (a checkpoint then holds the work)."""
+        checkpoint = store.root / ".work" / self.key / "checkpoint.pt"
+        model = self._model()
+        outcome = self._train(model, checkpoint, interrupted)
+        timed = {phase: self._rank(model, phase) for phase in ("validation", "test")}
+        ranks = {phase: phase_ranks for phase, (phase_ranks, _) in timed.items()}
+        record = self._record(model, outcome, ranks, {f"{phase}_seconds": s for phase, (_, s) in timed.items()})
+        weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+        written = store.write(record, ranks, lists=ranks["test"].lists, weights=weights)
+        (self.folder(store) / FAILED).unlink(missing_ok=True)
+        shutil.rmtree(checkpoint.parent, ignore_errors=True)
+        return written
+
+    def _model(self) -> Recommender:
+        torch.manual_seed(seed_of(self.spec.seed, "initial weights"))
+        model = self.kind(self.plan.model_config, self.sequences.num_items).to(self.device)
+        model.fit(self.sequences, self.split)
+        return model
+
+    def _train(self, model: Recommender, checkpoint: Path, interrupted: Callable[[], bool]) -> Outcome:
+        if model.samples == "none":
+            return Outcome(stopped_because="closed-form")
+        window = self.plan.model_config.window
+        samples = Samples(self.sequences, self.split, model.samples, window, self.device)
+        trainer = Trainer(
+            model,
+            samples,
+            self.plan.training,
+            lambda trained: metrics_of(self._rank(trained, "validation", lists=0)[0]),
+            seed=self.spec.seed,
+            checkpoint_path=checkpoint,
+            interrupted=interrupted,
+        )
+        return trainer.run()
+
+    def _rank(self, model: Recommender, phase: str, lists: int = LIST_LENGTH) -> tuple[PhaseRanks, float]:
+        """Ranks of one phase, and the wall-clock seconds that encoding, sampling, scoring and ranking took."""
+        items = torch.as_tensor(self.sequences.items, dtype=torch.int64, device=self.device)
+        questions = self.split.validation if phase == "validation" else self.split.test
+        began = time.perf_counter()
+        seed = seed_of(self.spec.seed, "draw", phase)
+        ranks = rank_phase(model, items, questions, window=self.plan.model_config.window, seed=seed, lists=lists)
+        return ranks, time.perf_counter() - began
+
+    def _record(
+        self, model: Recommender, outcome: Outcome, ranks: dict[str, PhaseRanks], seconds: dict[str, float]
+    ) -> Record:
+        s = self.sequences
+        steps = model.sampler_steps() if isinstance(model, GenerativeRecommender) else None
+        return Record.model_validate(
+            {
+                "key": self.key,
+                "dataset": {
+                    "name": self.spec.dataset,
+                    "source": s.source,
+                    "fingerprint": s.fingerprint,
+                    "users": s.num_users,
+                    "items": s.num_items,
+                    "actions": s.num_actions,
+                    "synthetic": s.synthetic,
+                    "oracle": s.oracle,
+                    "split": self.spec.split,
+                },
+                "model": self.spec.model,
+                "title": model.title or self.spec.model,
+                "setting": self.plan.setting,
+                "variant": self.variant,
+                "config": self.config,
+                "model_version": model.version,
+                "protocols": _protocol_versions(),
+                "seed": self.spec.seed,
+                "metrics": _by_protocol(ranks, metrics_of),
+                "standard_errors": _by_protocol(ranks, errors_of),
+                "parameters": parameter_count(model),
+                "training": {
+                    "epochs": outcome.epochs,
+                    "best_epoch": outcome.best_epoch,
+                    "stopped_because": outcome.stopped_because,
+                    "seconds": outcome.seconds,
+                    "samples_per_second": outcome.samples_per_second,
+                    "curve": outcome.curve,
+                },
+                "inference": {"steps": steps, "draw_seed": self.spec.seed, **seconds},
+                "environment": describe(self.device),
+            }
+        )
+
+
+def write_failure(run: Run, store: Store, error: Exception) -> None:
+    """Leave failed.json where the record would be, so that a campaign can go on and say what failed."""
+    content = {"run": str(run), "error": f"{type(error).__name__}: {error}"}
+    write_text(run.folder(store) / FAILED, json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def summary(record: Record) -> str:
+    """Two lines a person wants after a run: how it went, and the test metrics under both protocols."""
+    training, test = record.training, {name: phases["test"] for name, phases in record.metrics.items()}
+    numbers = "; ".join(
+        f"{name}: H@20 {100 * metrics['H@20']:.2f} %, N@20 {100 * metrics['N@20']:.2f} %"
+        for name, metrics in sorted(test.items())
+    )
+    return (
+        f"{record.dataset.name} {record.title}: {training.epochs:.4g} epochs in {training.seconds:.0f} s, "
+        f"stopped because: {training.stopped_because}; key {record.key}\n  test, {numbers}"
+    )
+
+
+def _protocol_versions() -> dict[str, int]:
+    return {name: protocol.version for name, protocol in PROTOCOLS.items()}
+
+
+def _by_protocol(
+    ranks: dict[str, PhaseRanks], of: Callable[[PhaseRanks], ByProtocol]
+) -> dict[str, dict[str, dict[str, float]]]:
+    per_phase = {phase: of(phase_ranks) for phase, phase_ranks in ranks.items()}
+    return {protocol: {phase: per_phase[phase][protocol] for phase in ranks} for protocol in PROTOCOLS}
