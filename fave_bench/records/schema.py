@@ -147,6 +147,18 @@ class Record(_Frozen):
         """Stopped by its budget: never averaged with full runs, never given a verdict."""
         return self.training.stopped_because == "budget"
 
+    @property
+    def still_rising(self) -> bool:
+        """The limit of epochs came while the last look at validation was the best one."""
+        training = self.training
+        stopped = training.stopped_because == "epochs" and training.curve
+        return bool(stopped) and training.curve[-1].epoch == training.best_epoch
+
+    @property
+    def configuration(self) -> str:
+        """A key that all seeds of one configuration share: records that differ in it are never averaged."""
+        return self.model_copy(update={"seed": 0}).expected_key()
+
     def expected_key(self) -> str:
         """The key this record's own contents call for."""
         return key_of(

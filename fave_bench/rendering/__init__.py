@@ -1,0 +1,1 @@
+"""Pure functions from records and printed numbers to tables, figures and pages."""

@@ -1,0 +1,110 @@
+"""Which lines a comparison has and in what order, before anything is formatted."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fave_bench.records import Record
+from fave_bench.rendering.comparison import Comparison
+from fave_bench.rendering.printed import Overall
+from fave_bench.rendering.ranking import marks
+from fave_bench.rendering.summary import Summary, Value, summarise
+
+
+@dataclass(frozen=True)
+class Line:
+    """A model in one setting and variant, or (without a summary) one the paper prints and nobody ran here."""
+
+    title: str
+    summary: Summary | None
+    label: str = ""
+    """What tells the line from others of the same model and setting: its variant, and a key if that is not enough."""
+
+    @property
+    def truncated(self) -> bool:
+        return self.summary is not None and self.summary.first.truncated
+
+    def value(self, protocol: str, metric: str) -> Value | None:
+        return self.summary.value(protocol, metric) if self.summary else None
+
+
+@dataclass(frozen=True)
+class Board:
+    """Lines that may be compared with each other: the same sequences, split the same way."""
+
+    dataset: str
+    sample: Record | None
+    """Any record of the board, for what all share; None where nothing was run."""
+    lines: tuple[Line, ...]
+
+    @property
+    def synthetic(self) -> bool:
+        return self.sample is not None and self.sample.dataset.synthetic
+
+    @property
+    def oracle(self) -> dict[str, float]:
+        """Best expected test metrics, in percent, where the data's generator knows them."""
+        known = self.sample.dataset.oracle if self.sample else {}
+        return {metric: 100 * value for metric, value in known.items()}
+
+    def comparisons(self, protocol: str, metric: str, papers: Overall) -> list[Comparison]:
+        """Line by line. Runs cut short by a budget take no part in the contest for the best."""
+        values = [line.value(protocol, metric) for line in self.lines]
+        full = [value if not line.truncated else None for line, value in zip(self.lines, values, strict=True)]
+        leave_one_out = self.sample is None or self.sample.dataset.split == "leave-one-out"  # all that papers print
+        places = marks([value.mean if value else None for value in full])
+        return [
+            Comparison(
+                printed=papers.get(line.title, self.dataset, metric) if leave_one_out else None,
+                impossible=papers.impossible(line.title, self.dataset),
+                ours=value,
+                run=line.summary is not None,
+                truncated=line.truncated,
+                mark=place,
+            )
+            for line, value, place in zip(self.lines, values, places, strict=True)
+        ]
+
+
+def boards(records: Iterable[Record], datasets: Iterable[str], printed: Overall) -> list[Board]:
+    """One board per dataset, version of its sequences and split; the paper's datasets first, synthetic ones last."""
+    found: dict[tuple[str, str, str], list[Record]] = {}
+    for record in records:
+        found.setdefault((record.dataset.name, record.dataset.split, record.dataset.fingerprint), []).append(record)
+    made = [Board(name, group[0], _lines(group, printed)) for (name, _, _), group in sorted(found.items())]
+    missing = sorted(set(datasets) - {board.dataset for board in made})
+    made += [Board(name, None, _lines([], printed)) for name in missing]
+    return sorted(made, key=lambda board: (board.synthetic, _position(board.dataset, printed.datasets)))
+
+
+def _position(name: str, order: tuple[str, ...]) -> tuple[int, str]:
+    return (order.index(name), "") if name in order else (len(order), name)
+
+
+def _lines(records: list[Record], printed: Overall) -> tuple[Line, ...]:
+    """The paper's models in its order, whether run or not, then closed-form references, then the others by title."""
+    by_title: dict[str, list[Summary]] = {}
+    for summary in summarise(records):
+        by_title.setdefault(summary.first.title, []).append(summary)
+    lines: list[Line] = []
+    for title in printed.models:
+        summaries = by_title.pop(title, [])
+        lines += _labelled(title, summaries) or [Line(title, None)]
+    for title in sorted(by_title, key=lambda title: (by_title[title][0].stopped_because != "closed-form", title)):
+        lines += _labelled(title, by_title[title])
+    return tuple(lines)
+
+
+def _labelled(title: str, summaries: list[Summary]) -> list[Line]:
+    same = Counter(_name(summary) for summary in summaries)
+    lines = []
+    for summary in summaries:
+        variant, key = summary.first.variant, summary.first.configuration[:6]
+        label = ", ".join(filter(None, (variant, key if same[_name(summary)] > 1 else "")))
+        lines.append(Line(title, summary, label))
+    return lines
+
+
+def _name(summary: Summary) -> tuple[str, str, str, bool]:
+    first = summary.first
+    return first.model, first.setting, first.variant, first.truncated

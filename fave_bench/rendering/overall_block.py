@@ -1,0 +1,84 @@
+"""One dataset under one protocol, as a grid of cells."""
+
+from fave_bench.evaluation.protocols import Protocol
+from fave_bench.rendering.boards import Board, Line
+from fave_bench.rendering.comparison import Comparison
+from fave_bench.rendering.printed import Overall
+from fave_bench.rendering.table_model import NOTHING, Block, Cell, Column, Difference, Estimate, Number, Text
+
+SHOWN = ("H@10", "N@10", "H@20", "N@20")
+"""What people see; CSV and JSON hold every metric."""
+CUT_SHORT, IMPOSSIBLE = "†", "‡"
+
+
+def block(board: Board, protocol: Protocol, papers: Overall) -> Block:
+    """A row per line of the board; per metric the paper's number, ours, and the difference with its verdict."""
+    compared = [board.comparisons(protocol.name, metric, papers) for metric in SHOWN]
+    rows = [
+        (*_who(line), *(part for cell in cells for part in _three(cell)), *_how(line))
+        for line, *cells in zip(board.lines, *compared, strict=True)
+    ]
+    if board.oracle:
+        rows.append(_oracle(board))
+    return Block(_title(board, protocol), _columns(), tuple(rows))
+
+
+def _title(board: Board, protocol: Protocol) -> str:
+    parts = [board.dataset]
+    if board.sample:
+        data = board.sample.dataset
+        parts.append(f"{data.users:,} users, {data.items:,} items, {data.split}, data {data.fingerprint[:8]}")
+    if board.synthetic:
+        parts.append("SYNTHETIC")
+    return " · ".join([*parts, f"protocol {protocol.name}"])
+
+
+def _columns() -> tuple[Column, ...]:
+    compared = [Column(name, f"{metric} ↑") for metric in SHOWN for name in ("paper", "ours", "difference")]
+    who = [Column(name, numeric=False) for name in ("model", "setting", "variant", "seeds")]
+    return (*who, *compared, Column("stopped", numeric=False), Column("device", numeric=False))
+
+
+def _who(line: Line) -> tuple[Cell, ...]:
+    if line.summary is None:
+        return Text(line.title), NOTHING, NOTHING, NOTHING
+    seeds = len(line.summary.records)
+    flag = f" {CUT_SHORT}" if line.truncated else ""
+    return (
+        Text(line.title + flag),
+        Text(line.summary.first.setting),
+        Text(line.label) if line.label else NOTHING,
+        Text(str(seeds) if seeds > 1 else "single seed"),
+    )
+
+
+def _three(cell: Comparison) -> tuple[Cell, Cell, Cell]:
+    paper = Number(cell.printed.percent, IMPOSSIBLE if cell.impossible else "") if cell.printed else NOTHING
+    difference = Difference(cell.difference, cell.verdict) if cell.verdict else NOTHING
+    return paper, _own(cell), difference
+
+
+def _own(cell: Comparison) -> Cell:
+    if cell.ours is None:
+        return NOTHING
+    flag = CUT_SHORT if cell.truncated else ""
+    if cell.ours.deviation is None:
+        return Estimate(cell.ours.mean, cell.ours.sampling_error, "users", cell.mark, flag)
+    return Estimate(cell.ours.mean, cell.ours.deviation, "seeds", cell.mark, flag)
+
+
+def _how(line: Line) -> tuple[Cell, Cell]:
+    if line.summary is None:
+        return NOTHING, NOTHING
+    low, high = line.summary.best_epochs
+    epochs = f"best epoch {low}" if low == high else f"best epochs {low}–{high}"
+    why = line.summary.stopped_because
+    words = [why, *([] if why == "closed-form" else [epochs]), *(["still rising"] if line.summary.still_rising else [])]
+    return Text(", ".join(words)), Text(line.summary.device)
+
+
+def _oracle(board: Board) -> tuple[Cell, ...]:
+    known = board.oracle
+    values = [Estimate(known[metric]) if metric in known else NOTHING for metric in SHOWN]
+    compared = [cell for value in values for cell in (NOTHING, value, NOTHING)]
+    return (Text("oracle"), NOTHING, NOTHING, NOTHING, *compared, NOTHING, NOTHING)

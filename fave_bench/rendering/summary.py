@@ -1,0 +1,87 @@
+"""Runs that differ in their seed alone, as one line of a table."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from statistics import fmean, stdev
+
+from fave_bench.records.schema import Metrics, Nested, Record
+
+SETTINGS = ("released", "paper")
+
+
+@dataclass(frozen=True)
+class Value:
+    """A metric over seeds, in percent."""
+
+    mean: float
+    seeds: int
+    deviation: float | None
+    """Standard deviation over seeds (n - 1); None for a single seed."""
+    sampling_error: float
+    """What another draw of users would change, averaged over seeds."""
+
+    @property
+    def uncertainty(self) -> float:
+        """Both sources together; a single seed says nothing about seeds and adds nothing."""
+        return float((self.sampling_error**2 + (self.deviation or 0.0) ** 2) ** 0.5)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The records behind one line: same data, model, configuration and way of ending, other seeds."""
+
+    records: tuple[Record, ...]
+
+    @property
+    def first(self) -> Record:
+        return self.records[0]
+
+    def value(self, protocol: str, metric: str) -> Value | None:
+        """The test metric over seeds; None where the records do not hold it."""
+        tests = [(_test(r.metrics, protocol), _test(r.standard_errors, protocol)) for r in self.records]
+        if any(metric not in metrics or metric not in errors for metrics, errors in tests):
+            return None
+        values = [100 * metrics[metric] for metrics, _ in tests]
+        return Value(
+            mean=fmean(values),
+            seeds=len(values),
+            deviation=stdev(values) if len(values) > 1 else None,
+            sampling_error=fmean(100 * errors[metric] for _, errors in tests),
+        )
+
+    @cached_property
+    def stopped_because(self) -> str:
+        return " + ".join(sorted({record.training.stopped_because for record in self.records}))
+
+    @cached_property
+    def best_epochs(self) -> tuple[int, int]:
+        """Smallest and largest over seeds."""
+        epochs = [record.training.best_epoch for record in self.records]
+        return min(epochs), max(epochs)
+
+    @cached_property
+    def still_rising(self) -> bool:
+        """Whether some run hit its limit of epochs while its last look at validation was its best."""
+        return any(record.still_rising for record in self.records)
+
+    @cached_property
+    def device(self) -> str:
+        """Every device that took part, in alphabetical order."""
+        return ", ".join(sorted({str(record.environment.get("device", "unknown")) for record in self.records}))
+
+
+def summarise(records: Iterable[Record]) -> list[Summary]:
+    """Runs grouped so that only seeds differ: setting `released` first, then `paper`; cut-short runs apart and last."""
+    ordered = sorted(records, key=lambda record: (*_line(record), record.seed))
+    return [Summary(tuple(group)) for _, group in groupby(ordered, key=_line)]
+
+
+def _test(nested: Nested, protocol: str) -> Metrics:
+    return nested.get(protocol, {}).get("test", {})
+
+
+def _line(record: Record) -> tuple[str, int, str, str, bool, str]:
+    place = SETTINGS.index(record.setting) if record.setting in SETTINGS else len(SETTINGS)
+    return record.model, place, record.setting, record.variant, record.truncated, record.configuration

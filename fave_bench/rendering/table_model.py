@@ -1,0 +1,94 @@
+"""A table before it has a format: blocks of typed cells for people, one flat list of rows for programs."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Scalar = str | int | float | bool | None
+Mark = Literal["", "best", "second"]
+
+
+@dataclass(frozen=True)
+class Text:
+    """Words; escaped by every format that needs it."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number taken from elsewhere, with an optional flag that the legend explains."""
+
+    value: float
+    flag: str = ""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number of ours. The spread is over `seeds`, or, in parentheses, the sampling error over `users`."""
+
+    value: float
+    spread: float | None = None
+    over: Literal["seeds", "users"] = "seeds"
+    mark: Mark = ""
+    flag: str = ""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Ours minus printed, and what to make of it."""
+
+    value: float | None
+    verdict: str
+
+
+Cell = Text | Number | Estimate | Difference
+NOTHING = Text("–")
+
+
+@dataclass(frozen=True)
+class Column:
+    """Columns of one group share a heading where the format can draw one."""
+
+    name: str
+    group: str = ""
+    numeric: bool = True
+
+
+@dataclass(frozen=True)
+class Block:
+    """One grid; every row is as long as `columns`."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What every format renders. `columns` and `rows` hold the same facts, unrounded, for CSV and JSON."""
+
+    name: str
+    title: str
+    legend: tuple[str, ...]
+    blocks: tuple[Block, ...]
+    columns: tuple[str, ...]
+    rows: tuple[dict[str, Scalar], ...]
+
+
+def parts(cell: Cell) -> tuple[str, Mark, str]:
+    """A cell as plain text: what a mark would emphasise, the mark, and the rest."""
+    match cell:
+        case Text(text):
+            return text, "", ""
+        case Number(value, flag):
+            return f"{value:.2f}{flag}", "", ""
+        case Estimate(value, spread, over, mark, flag):
+            around = "" if spread is None else f" ± {spread:.2f}" if over == "seeds" else f" (± {spread:.2f})"
+            return f"{value:.2f}", mark, around + flag
+        case Difference(value, verdict):
+            return ("", "", verdict) if value is None else (signed(value), "", f" {verdict}")
+
+
+def signed(value: float) -> str:
+    """Two decimals, always with a sign, a true minus, and no negative zero."""
+    return f"{round(value, 2) + 0.0:+.2f}".replace("-", "−")
