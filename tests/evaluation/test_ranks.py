@@ -195,6 +195,41 @@ def test_a_model_may_return_its_own_read_only_buffer() -> None:
     assert model.shared.tolist() == [3.0, 2.0, 1.0]
 
 
+def test_a_user_draws_the_same_noise_in_any_tile() -> None:
+    class Noise(Table):
+        def scores(self, history: Tensor, *, draw: Draw) -> Tensor:
+            return draw.normal(len(history), self.vocabulary)
+
+    case = Case([[1, 2], [2, 3], [3, 1], [1, 3]], [[0] * 4] * 4, 3)
+    found = [rank_phase(Noise({}, 3), case.items, case.phase, window=3, seed=7, tile=t, lists=3) for t in (1, 3, 4)]
+    assert_same(found[0], found[1])
+    assert_same(found[0], found[2])
+
+
+def test_the_model_sees_its_window_and_nothing_newer() -> None:
+    class Watching(Table):
+        def scores(self, history: Tensor, *, draw: Draw) -> Tensor:
+            self.seen = history
+            return torch.zeros(len(history), self.vocabulary)
+
+    case = Case([[1, 2, 3, 4, 5], [5, 4]], [], 5)
+    model = Watching({}, 5)
+    rank_phase(model, case.items, case.phase, window=3, seed=0)
+    assert model.seen.tolist() == [[2, 3, 4], [0, 0, 5]]
+
+
+def test_bf16_is_the_models_arithmetic_and_not_the_comparisons() -> None:
+    class Product(Table):
+        def scores(self, history: Tensor, *, draw: Draw) -> Tensor:
+            product = history.float() @ torch.ones(history.shape[1], self.vocabulary)
+            assert product.dtype == torch.bfloat16
+            return product
+
+    case = Case([[1, 2]], [], 2)
+    found = rank_phase(Product({}, 2), case.items, case.phase, window=3, seed=0, precision="bf16")
+    assert found.equal["released"].tolist() == [2]
+
+
 def test_each_module_gets_its_own_mode_back() -> None:
     model = nn.Sequential(nn.Dropout(), nn.Dropout())
     model[1].eval()
