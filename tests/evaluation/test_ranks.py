@@ -184,6 +184,8 @@ def test_a_full_device_halves_the_tile_and_changes_nothing(monkeypatch: pytest.M
 
 def test_a_model_may_return_its_own_read_only_buffer() -> None:
     class Constant(Table):
+        shared: Tensor
+
         def scores(self, history: Tensor, *, draw: Draw) -> Tensor:
             return self.shared.expand(len(history), -1)
 
