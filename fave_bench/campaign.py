@@ -130,7 +130,7 @@ def _execute(runs: "list[Run]", store: "Store", interruption: "Interruption") ->
     from fave_bench.runner import summary, write_failure
     from fave_bench.training.loop import Stopped
 
-    missing = [run for run in runs if _recorded(run, store) is None]
+    missing = [run for run in runs if run.recorded(store) is None]
     say(f"{len(runs) - len(missing)} of {len(runs)} runs are recorded in {store.root}/, {len(missing)} to do")
     failed: list[str] = []
     for number, run in enumerate(missing, 1):
@@ -148,19 +148,11 @@ def _execute(runs: "list[Run]", store: "Store", interruption: "Interruption") ->
     return failed, 0
 
 
-def _recorded(run: "Run", store: "Store") -> "Record | None":
-    try:
-        return run.recorded(store)
-    except BenchError as error:
-        say(f"will repeat {run}: {error}")
-        return None
-
-
 def _print_plan(runs: "list[Run]", store: "Store", profile: Profile) -> None:
     speeds = {(r.dataset.name, r.model, r.setting, r.variant): r for r in store.records()}
     total, unknown_runs = 0.0, 0
     for run in runs:
-        if _recorded(run, store):
+        if run.recorded(store):
             state = "recorded"
         else:
             like = speeds.get((run.spec.dataset, run.spec.model, run.plan.setting, run.variant))

@@ -11,13 +11,14 @@ from typing import Any
 import torch
 
 from fave_bench import data, presets
+from fave_bench.cli import say
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import SPLITS, Split
 from fave_bench.efficiency.environment import describe
-from fave_bench.errors import unknown
+from fave_bench.errors import BenchError, unknown
 from fave_bench.evaluation.metrics import ByProtocol, errors_of, metrics_of
 from fave_bench.evaluation.phase_ranks import PhaseRanks
-from fave_bench.evaluation.protocols import PROTOCOLS
+from fave_bench.evaluation.protocols import PROTOCOLS, versions
 from fave_bench.evaluation.ranks import rank_phase
 from fave_bench.files import write_text
 from fave_bench.models import registry
@@ -76,7 +77,7 @@ class Run:
         self.key = key_of(
             config=self.config,
             fingerprint=self.sequences.fingerprint,
-            protocol_versions=_protocol_versions(),
+            protocol_versions=versions(),
             seed=spec.seed,
             model=spec.model,
             setting=self.plan.setting,
@@ -93,9 +94,15 @@ class Run:
         return store.root / self.spec.dataset / self.spec.model / self.key
 
     def recorded(self, store: Store) -> Record | None:
-        """The valid record of exactly this run, if there is one."""
+        """The valid record of exactly this run; None where there is none, or a damaged one, which is then repeated."""
         folder = self.folder(store)
-        return read(folder) if (folder / RECORD).exists() else None
+        if not (folder / RECORD).exists():
+            return None
+        try:
+            return read(folder)
+        except BenchError as error:
+            say(f"{self} will be repeated: {error}")
+            return None
 
     def execute(self, store: Store, *, interrupted: Callable[[], bool] = lambda: False) -> Record:
         """Train, rank and write the record; raises Stopped when interrupted (a checkpoint then holds the work)."""
@@ -167,7 +174,7 @@ class Run:
                 "variant": self.variant,
                 "config": self.config,
                 "model_version": model.version,
-                "protocols": _protocol_versions(),
+                "protocols": versions(),
                 "seed": self.spec.seed,
                 "metrics": _by_protocol(ranks, metrics_of),
                 "standard_errors": _by_protocol(ranks, errors_of),
@@ -203,10 +210,6 @@ def summary(record: Record) -> str:
         f"{record.dataset.name} {record.title}: {training.epochs:.4g} epochs in {training.seconds:.0f} s, "
         f"stopped because: {training.stopped_because}; key {record.key}\n  test, {numbers}"
     )
-
-
-def _protocol_versions() -> dict[str, int]:
-    return {name: protocol.version for name, protocol in PROTOCOLS.items()}
 
 
 def _by_protocol(

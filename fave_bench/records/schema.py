@@ -58,7 +58,7 @@ class Look(_Frozen):
     epoch: int = Field(ge=0)
     """Passes over the samples completed in this stage."""
     seconds: FiniteFloat = Field(ge=0)
-    """Since training began, looks included."""
+    """Spent on training steps so far, looks not counted."""
     losses: dict[str, FiniteFloat] = {}
     """Mean of each loss term over the last pass, already weighted."""
     validation: dict[str, Metrics] = {}
@@ -76,7 +76,7 @@ class TrainingSummary(_Frozen):
     """`converged`: validation stopped improving. `epochs`: the limit came first. `budget`: the clock did, so the
     numbers are no verdict on the model. `closed-form`: nothing to train."""
     seconds: FiniteFloat = Field(ge=0)
-    """Training and its looks at validation."""
+    """Spent on training steps; looks at validation are not counted."""
     samples_per_second: FiniteFloat | None = Field(None, ge=0)
     """Training samples over `seconds`; null where nothing was trained."""
     curve: list[Look] = []

@@ -44,6 +44,7 @@ class Outcome:
     stopped_because: str = "converged"
     """`converged` (patience), `epochs` (the stage's limit) or `budget` (the clock)."""
     seconds: float = 0.0
+    """Spent on steps; looks at validation are not counted."""
     samples: int = 0
     curve: list[dict[str, Any]] = field(default_factory=list)
     """One entry per look at validation, in the shape of records.schema.Look."""
@@ -164,9 +165,10 @@ class Trainer:
         return self._read(at), min(1.0, at.step * self.training.batch_size / len(self.samples))
 
     def _look(self, at: _Progressing, losses: dict[str, float], progress: Progress) -> None:
+        began = time.monotonic()
         metrics = self.validate(self.model)
         progress.validated(metrics["filtered"]["N@20"])
-        self.outcome.seconds = time.monotonic() - self.clock_zero
+        self.clock_zero += time.monotonic() - began  # a budget buys training, however long a look takes
         look = {"stage": at.name, "epoch": at.epoch, "seconds": round(self.outcome.seconds, 3)}
         self.outcome.curve.append({**look, "losses": losses, "validation": metrics})
         if at.stopping.look(metrics, at.epoch):
