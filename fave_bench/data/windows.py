@@ -28,3 +28,10 @@ def lengths(history: Tensor) -> Tensor:
 def item_slot(history: Tensor, k: Tensor) -> Tensor:
     """(B,) slot of the k-th oldest visible item, k in [0, length): left padding shifts it by L - length."""
     return history.shape[1] - lengths(history) + k
+
+
+def right_padded(history: Tensor) -> Tensor:
+    """(B, L) -> (B, L): the same items from slot 0 on and the padding after them, as some public code has it."""
+    length = history.shape[1]
+    slot = torch.arange(length, device=history.device) + length - lengths(history)[:, None]
+    return history.gather(1, slot % length)

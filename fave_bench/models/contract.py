@@ -30,11 +30,12 @@ class Batch:
     history: Tensor
     """(B, L) int64."""
     target: Tensor
-    """Prefix samples: (B,) the next item. Sequence samples: (B, L) each slot's next item, 0 where there is none."""
+    """Prefix samples: (B,) the next item. Sequence samples: (B, L) each slot's next item, 0 where there is none.
+    Windows: (B, L) the history itself, for a model that hides some of it and predicts that."""
     draw: Draw
     """This step's randomness, a function of (seed, stage, epoch, step)."""
     slots: Tensor | None = None
-    """Sequence samples: (M,) flat positions in (B, L) that have a target, so that a loss touches only those."""
+    """Sequence samples and windows: (M,) flat positions in (B, L) that have a target; a loss touches only those."""
 
 
 class Recommender(nn.Module):
@@ -45,9 +46,10 @@ class Recommender(nn.Module):
     """Raised whenever the model's mathematics change, so that old records are not taken for new ones."""
     title: ClassVar[str] = ""
     """How tables print the name; also the key into the papers' printed numbers."""
-    samples: ClassVar[Literal["prefix", "sequence", "none"]] = "prefix"
+    samples: ClassVar[Literal["prefix", "sequence", "windows", "none"]] = "prefix"
     """`prefix`: one (history, next item) pair per training position. `sequence`: one window per user, every slot
-    predicts the next item. `none`: nothing to train, `fit` does it all."""
+    predicts the next item. `windows`: as many windows per user as hold all training items, the newest included.
+    `none`: nothing to train, `fit` does it all."""
 
     def __init__(self, config: Any, num_items: int) -> None:
         """`num_items` is N; ids run 1..N, row 0 of any table is padding and V = N + 1."""

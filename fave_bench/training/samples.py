@@ -16,6 +16,7 @@ class Samples:
 
     `prefix`: every training position but a user's first is a target, its history what came before it.
     `sequence`: one window a user; each slot's target is the next training item.
+    `windows`: a user's training items cut from the newest backwards, the last cut moved up to be a full window too.
     """
 
     def __init__(self, sequences: Sequences, split: Split, kind: str, window: int, device: torch.device) -> None:
@@ -27,13 +28,19 @@ class Samples:
             user = torch.repeat_interleave(torch.arange(len(start)), targets)
             first = torch.repeat_interleave(targets.cumsum(0) - targets, targets)
             stop = start[user] + 1 + torch.arange(len(user)) - first
-        else:
+        elif kind == "sequence":
             user = torch.nonzero(targets).squeeze(1)
             stop = stop[user] - 1
+        else:
+            cuts = (stop - start + window - 1) // window
+            user = torch.repeat_interleave(torch.arange(len(start)), cuts)
+            earlier = torch.arange(len(user)) - torch.repeat_interleave(cuts.cumsum(0) - cuts, cuts)
+            oldest = torch.minimum(start + window, stop)[user]
+            stop = torch.maximum(stop[user] - earlier * window, oldest)
         if not len(user):
             raise BenchError(f"{sequences.name}: no user has two training items, so there is nothing to learn from")
         self.start, self.stop, self.user = start[user].to(device), stop.to(device), user.to(device)
-        self._slots = targets[user].clamp_max(window)  # on the host, so that a batch's slot count needs no sync
+        self._slots = (stop - start[user]).clamp_max(window)  # on the host, so that a batch's slot count needs no sync
 
     def __len__(self) -> int:
         return len(self.user)
@@ -51,6 +58,6 @@ class Samples:
         draw = StepDraw(seed, self.device)
         if self.kind == "prefix":
             return Batch(user, history, self.items[stop], draw)
-        target = windows(self.items, start + 1, stop + 1, self.window)
+        target = windows(self.items, start + 1, stop + 1, self.window) if self.kind == "sequence" else history
         slots = torch.nonzero_static(target.flatten(), size=int(self._slots[rows].sum())).squeeze(1)
         return Batch(user, history, target, draw, slots)

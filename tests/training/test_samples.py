@@ -52,6 +52,20 @@ def test_sequence_samples_are_one_shifted_window_a_user(rows, window):
     assert batch.slots.tolist() == torch.nonzero(batch.target.flatten()).squeeze(1).tolist()
 
 
+@settings(max_examples=50, deadline=None)
+@given(users, st.integers(1, 12))
+def test_windows_hold_every_training_item_the_newest_included_and_are_as_few_and_full_as_can_be(rows, window):
+    samples = Samples(make(rows), leave_one_out(make(rows)), "windows", window, CPU)
+    expected = []
+    for user, row in enumerate(rows):
+        train = row[:-2]
+        stops = {max(stop, min(window, len(train))) for stop in range(len(train), 0, -window)}
+        expected += [(user, padded(train[:stop], window)) for stop in stops]
+    assert everything(samples) == sorted((user, history, history) for user, history in expected)
+    batch = samples.batch(torch.arange(len(samples)), seed=0)
+    assert batch.slots.tolist() == torch.nonzero(batch.history.flatten()).squeeze(1).tolist()
+
+
 def test_an_epoch_is_a_permutation_that_depends_on_seed_stage_and_epoch_only():
     samples = Samples(
         make([[1, 2, 3, 4, 5, 6, 7]] * 9), leave_one_out(make([[1, 2, 3, 4, 5, 6, 7]] * 9)), "prefix", 5, CPU
