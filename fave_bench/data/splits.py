@@ -46,8 +46,8 @@ def leave_one_out(sequences: Sequences) -> Split:
     if len(short):
         label = sequences.user_labels[short[0]] if sequences.user_labels else str(short[0])
         raise BenchError(
-            f"{sequences.name}: user '{label}' has {stop[short[0]] - start[short[0]]} interactions and {len(short)} users "
-            "have fewer than the 3 that leave-one-out needs; prepare with --min-user 3 to drop them"
+            f"{sequences.name}: user '{label}' has {stop[short[0]] - start[short[0]]} interactions and {len(short)} "
+            "users have fewer than the 3 that leave-one-out needs; prepare with --min-user 3 to drop them"
         )
     users = np.arange(sequences.num_users, dtype=np.int64)
     return Split(

@@ -1,0 +1,141 @@
+"""What this project knows about each dataset: publisher, checksums, expected counts, the rule behind them."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from fave_bench.data.filters import EVERYTHING, Rule
+from fave_bench.errors import unknown
+
+
+@dataclass(frozen=True)
+class Download:
+    """A publisher's file that can be fetched without asking."""
+
+    url: str
+    file: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One dataset. Counts are those the papers print (dataset_statistics.csv); None where they print none."""
+
+    name: str
+    title: str
+    publisher: str
+    """The page or file of the publisher, for people."""
+    files: tuple[str, ...] = ()
+    """File names to look for in a folder or zip, the one that gives the paper's sequences most surely first."""
+    download: Download | None = None
+    rule: Rule = EVERYTHING
+    """What a raw file is reduced by; files that hold final sequences are taken as they are."""
+    other_rules: tuple[Rule, ...] = ()
+    """Readings of a rule that was never published; their counts are stated beside ours."""
+    users: int | None = None
+    items: int | None = None
+    actions: int | None = None
+    fingerprint: str | None = None
+    """That of the public sequences behind the papers' tables, where they could be had."""
+    note: str = ""
+    synthetic: bool = False
+
+
+FIVE_CORE = Rule(min_user=5, min_item=5)
+
+KNOWN = (
+    Entry(
+        name="ml-100k",
+        title="MovieLens 100K",
+        publisher="https://grouplens.org/datasets/movielens/100k/",
+        files=("u.data", "ml-100k.zip", "dataset.pkl", "ml-100k.txt", "ml-100k.csv", "ml-100k.tsv"),
+        download=Download(
+            url="https://files.grouplens.org/datasets/movielens/ml-100k.zip",
+            file="ml-100k.zip",
+            sha256="50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
+        ),
+        users=943,
+        items=1682,
+        actions=100_000,
+    ),
+    Entry(
+        name="beauty",
+        title="Amazon Beauty (2014, 5-core)",
+        publisher="https://snap.stanford.edu/data/amazon/productGraph/",
+        files=("dataset.pkl", "Beauty.txt", "beauty.txt", "reviews_Beauty_5.json.gz", "reviews_Beauty_5.json",
+               "ratings_Beauty.csv", "reviews_Beauty.json.gz", "reviews_Beauty.json", "beauty.csv", "beauty.tsv"),
+        download=Download(
+            url="https://snap.stanford.edu/data/amazon/productGraph/categoryFiles/ratings_Beauty.csv",
+            file="ratings_Beauty.csv",
+            sha256="17d5232b90444beecfe758ce1446e5300230491f3a88ac802992ca95fc4c150f",
+        ),
+        rule=FIVE_CORE,
+        users=22_361,
+        items=12_101,
+        actions=198_502,
+        note="the public sequences hold 22,363 users where the paper prints 22,361",
+    ),
+    Entry(
+        name="steam",
+        title="Steam reviews",
+        publisher="https://cseweb.ucsd.edu/~jmcauley/datasets.html#steam_data",
+        files=("dataset.pkl", "Steam.txt", "steam.txt", "steam_reviews.json.gz", "steam_reviews.json", "steam.csv",
+               "steam.tsv"),
+        download=Download(
+            url="https://cseweb.ucsd.edu/~wckang/steam_reviews.json.gz",
+            file="steam_reviews.json.gz",
+            sha256="40c6343deedf488689987749c5f8435233da48c163fbaa2a7766c215d584bc61",
+        ),
+        rule=Rule(deduplicate=True, min_user=5, min_item=5),
+        other_rules=(
+            Rule(deduplicate=True, min_user=5, min_item=5, iterated=False),
+            FIVE_CORE,
+            Rule(min_user=5, min_item=5, iterated=False),
+        ),
+        users=281_428,
+        items=13_044,
+        actions=3_485_022,
+        note="the rule behind the printed counts is not published",
+    ),
+    Entry(
+        name="yelp",
+        title="Yelp academic dataset",
+        publisher="https://www.yelp.com/dataset",
+        files=("dataset.pkl", "Yelp.txt", "yelp.txt", "yelp_academic_dataset_review.json",
+               "yelp_academic_dataset_review.json.gz", "yelp.csv", "yelp.tsv"),
+        rule=FIVE_CORE,
+        users=28_298,
+        items=59_951,
+        actions=1_764_589,
+        note="the rule behind the printed counts is not published; ours is an iterated 5-core",
+    ),
+    Entry(name="demo", title="demo (synthetic)", publisher="", synthetic=True),
+    Entry(name="markov", title="markov (synthetic: order decides)", publisher="", synthetic=True),
+    Entry(name="bag", title="bag (synthetic: order does not matter)", publisher="", synthetic=True),
+    Entry(
+        name="steam-shaped",
+        title="steam-shaped (synthetic, for measurements of scale)",
+        publisher="",
+        users=281_428,
+        items=13_044,
+        actions=3_485_022,
+        synthetic=True,
+    ),
+)  # fmt: skip
+
+
+@cache
+def entries() -> dict[str, Entry]:
+    """Name -> entry, of every dataset that needs no file of the user's own."""
+    return {entry.name: entry for entry in KNOWN}
+
+
+def names() -> list[str]:
+    """All names, real sets first."""
+    return list(entries())
+
+
+def get(name: str) -> Entry:
+    """The entry of that name. Raises UsageError with the nearest names otherwise."""
+    if name not in entries():
+        raise unknown("dataset", name, entries())
+    return entries()[name]

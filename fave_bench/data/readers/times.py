@@ -1,0 +1,31 @@
+"""Times as files write them, as Unix seconds."""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+LIMIT = 1 << 62
+
+
+@lru_cache(maxsize=1 << 16)  # day resolution: a few thousand distinct dates in millions of lines
+def seconds(text: str) -> int:
+    """Unix seconds of an integer, a decimal number or an ISO 8601 date or date-time (UTC unless it says otherwise).
+
+    Raises ValueError for anything else.
+    """
+    try:
+        value = int(text)
+    except ValueError:
+        value = _decimal_or_date(text.strip())
+    if abs(value) > LIMIT:
+        raise ValueError(f"time out of range: {text}")
+    return value
+
+
+def _decimal_or_date(text: str) -> int:
+    try:
+        return int(float(text))
+    except OverflowError as error:
+        raise ValueError(f"time out of range: {text}") from error
+    except ValueError:
+        moment = datetime.fromisoformat(text)
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
