@@ -1,8 +1,11 @@
 """Dropout and stochastic depth, drawn from torch's global generator (the trainer seeds it at every step)."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd import Function
 
 
 class Dropout(nn.Module):
@@ -13,7 +16,46 @@ class Dropout(nn.Module):
         self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.rate, self.training)
+        if not self.training or self.rate == 0:
+            return x
+        if x.device.type != "cpu":
+            return F.dropout(x, self.rate)
+        kept: Tensor = Masked.apply(x, cheap_mask(x.shape, self.rate, x.dtype))
+        return kept
+
+
+class Masked(Function):
+    """x · mask for a mask that depends on nothing: no derivative of it is ever formed, in either mode."""
+
+    @staticmethod
+    def forward(x: Tensor, mask: Tensor) -> Tensor:
+        return x * mask
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(inputs[1])
+        ctx.save_for_forward(inputs[1])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad * ctx.saved_tensors[0], None
+
+    @staticmethod
+    def jvp(ctx: Any, dx: Tensor, _: None) -> Tensor:
+        return dx * ctx.saved_tensors[0]
+
+
+def cheap_mask(shape: torch.Size, rate: float, dtype: torch.dtype) -> Tensor:
+    """0 with probability `rate` (to the nearest 2^-16), else 1 / (1 - rate), from 16 random bits a number.
+
+    On a CPU torch spends a quarter of a training step on the 24-bit uniforms of its own dropout.
+    """
+    dropped = round(rate * 65_536)
+    count = shape.numel()
+    words = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    keep = words.view(torch.int16)[:count].view(shape) >= dropped - 32_768
+    return keep.to(dtype).mul_(65_536 / (65_536 - dropped))
 
 
 class DropPath(nn.Module):

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from fave_bench.data.windows import item_slot, lengths
+from fave_bench.models.tangents import CheapTangents
 from fave_bench.randomness import Draw, StepDraw, UserDraw, seed_of
 
 TimeSampler = Literal["mode", "uniform", "logit_normal", "cosmap"]
@@ -108,7 +109,7 @@ def directional_derivative(
 
     In full precision whatever the autocast: the time scale of 999 leaves no digits to lose.
     """
-    with warnings.catch_warnings(), torch.autocast(at[0].device.type, enabled=False):
+    with CheapTangents(), warnings.catch_warnings(), torch.autocast(at[0].device.type, enabled=False):
         # on its first use torch compiles its own derivative rules in a way it calls deprecated
         warnings.filterwarnings("ignore", message=".*torch.jit.script", category=DeprecationWarning)
         f, derivative, *other = torch.func.jvp(network, at, along, has_aux=True)

@@ -1,0 +1,132 @@
+"""Closed forms and laws of the flow tools."""
+
+import math
+
+import pytest
+import torch
+from flow_helpers import Given, histories
+from torch import Tensor
+
+from fave_bench.models.flow import (
+    anchor_prior,
+    cosmap_times,
+    directional_derivative,
+    endpoint,
+    euler,
+    mode_times,
+    on_host,
+    point,
+    sample_times,
+    velocity,
+)
+from fave_bench.randomness import StepDraw, UserDraw
+
+
+def test_mode_sampling_quartiles_and_ends() -> None:
+    t = mode_times(torch.linspace(0, 1, 100_001, dtype=torch.float64), 1.0)
+    assert t.mean().item() == pytest.approx(0.5, abs=1e-3)
+    quartiles = t.quantile(torch.tensor([0.25, 0.75], dtype=torch.float64))
+    assert quartiles.tolist() == pytest.approx([0.353, 0.646], abs=1e-3)
+    assert t.min() >= -1e-12 and t.max() <= 1 + 1e-12
+    assert torch.allclose(mode_times(torch.tensor([0.2, 0.9]), 0.0), torch.tensor([0.8, 0.1]))  # s = 0 is uniform
+
+
+def test_cosmap_has_its_closed_form_cdf() -> None:
+    u = torch.linspace(0.01, 0.99, 99, dtype=torch.float64)
+    t = cosmap_times(u)
+    # density 2 / (π (t² + (1-t)²)), so u = 2/π · arctan(t / (1-t))
+    assert torch.allclose(u, 2 / math.pi * torch.atan(t / (1 - t)))
+
+
+@pytest.mark.parametrize("law", ["mode", "uniform", "logit_normal", "cosmap"])
+def test_training_times_lie_between_eps_and_one(law: str) -> None:
+    t = sample_times(20_000, StepDraw(0), law=law, eps=1e-3)
+    assert t.min() >= 1e-3 - 1e-7 and t.max() <= 1 + 1e-6
+    assert len(t.unique()) > 19_000
+
+
+@pytest.mark.parametrize("path", ["linear", "cosine"])
+def test_paths_join_their_ends_and_give_their_velocity(path: str) -> None:
+    x0, x1 = torch.randn(2, 5, 3, dtype=torch.float64)
+    zero, one, t = torch.zeros(5).double(), torch.ones(5).double(), torch.rand(5).double()
+    assert torch.allclose(point(x0, x1, zero, path), x0, atol=1e-12)
+    assert torch.allclose(point(x0, x1, one, path), x1, atol=1e-12)
+    step = 1e-6
+    slope = (point(x0, x1, t + step, path) - point(x0, x1, t - step, path)) / (2 * step)
+    assert torch.allclose(velocity(x0, x1, t, path), slope, atol=1e-8)
+    assert torch.allclose(endpoint(point(x0, x1, t, path), velocity(x0, x1, t, path), t, path), x1)
+
+
+def test_euler_from_a_fixed_start_is_the_mean_of_the_predictions() -> None:
+    predictions: list[Tensor] = []
+    times: list[float] = []
+    x0 = torch.randn(4, 3, dtype=torch.float64)
+
+    def field(x: Tensor, t: Tensor) -> Tensor:
+        predictions.append(torch.sin(3 * x + t[:, None]))
+        times.append(t[0].item())
+        return predictions[-1] - x0
+
+    states = euler(x0, field, steps=30, eps=1e-3)
+    assert states.shape == (31, 4, 3) and torch.equal(states[0], x0)
+    assert torch.allclose(states[-1], torch.stack(predictions).mean(0))
+    assert times == pytest.approx([i / 30 * 0.999 + 0.001 for i in range(30)])
+
+
+def test_the_released_anchor_of_a_short_history_is_always_padding() -> None:
+    history = histories(*[10] * 200, window=50)
+    e_seq = history[..., None].expand(-1, -1, 4).float()  # a slot's vector says which item it holds
+    bug = anchor_prior(e_seq, history, StepDraw(0), rho=1.0, index="left_index_bug")
+    right = anchor_prior(e_seq, history, StepDraw(0), rho=1.0, index="valid")
+    assert (bug == 0).all()
+    assert (right > 0).all()
+
+
+def test_the_valid_anchor_is_uniform_over_the_visible_items() -> None:
+    history = torch.zeros(8000, 50, dtype=torch.long)
+    history[:, -4:] = torch.tensor([1, 2, 3, 4])
+    e_seq = history[..., None].float()
+    anchors = anchor_prior(e_seq, history, StepDraw(1), rho=1.0, index="valid").flatten().long()
+    share = anchors.bincount(minlength=5)[1:] / len(anchors)
+    assert (share - 0.25).abs().max() < 0.03
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.25, 0.75, 1.0])
+def test_rho_is_the_share_of_numbers_kept(rho: float) -> None:
+    history = histories(*[50] * 400, window=50)
+    kept = anchor_prior(torch.ones(400, 50, 64), history, StepDraw(2), rho=rho, index="valid").mean().item()
+    assert kept == pytest.approx(rho, abs=0.02)
+
+
+def test_anchor_draws_can_be_given() -> None:
+    history, e_seq = histories(3, 12), torch.randn(2, 12, 4)
+    slot, keep = torch.tensor([11, 0]), torch.tensor([[True, False, True, True]] * 2)
+    anchor = anchor_prior(e_seq, history, Given(), rho=0.5, index="valid", slot=slot, keep=keep)
+    assert torch.equal(anchor, torch.stack((e_seq[0, 11], e_seq[1, 0])) * keep)
+
+
+def test_an_empty_history_has_an_anchor_too() -> None:
+    history = torch.zeros(5, 12, dtype=torch.long)
+    for index in ("left_index_bug", "valid"):
+        assert anchor_prior(torch.ones(5, 12, 4), history, StepDraw(0), rho=1.0, index=index).shape == (5, 4)
+
+
+def test_the_directional_derivative_is_the_limit_of_differences() -> None:
+    torch.manual_seed(0)
+    x, dx = torch.randn(2, 6, 4, dtype=torch.float64)
+    t, r = torch.rand(2, 6, dtype=torch.float64)
+    one, zero = torch.ones_like(t), torch.zeros_like(t)
+
+    def network(x: Tensor, t: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
+        return (x * t[:, None]).sin() + (r - t)[:, None] ** 2 * x, x.exp()
+
+    f, derivative, other = directional_derivative(network, (x, t, r), (dx, one, zero))
+    h = 1e-6
+    ahead, behind = (network(x + s * h * dx, t + s * h, r)[0] for s in (1, -1))
+    assert torch.allclose(derivative, (ahead - behind) / (2 * h), atol=1e-8)
+    assert torch.equal(f, network(x, t, r)[0]) and torch.equal(other, x.exp())
+
+
+def test_on_a_cpu_the_host_draw_is_the_draw() -> None:
+    for draw in (StepDraw(0), UserDraw(0, torch.arange(3)), Given()):
+        assert on_host(draw) is draw
