@@ -64,6 +64,10 @@ class Recommender(nn.Module):
     def enter_stage(self, name: str) -> None:
         """Called before a training stage: freeze, thaw or switch the objective. One-stage models ignore it."""
 
+    def learning_rate_factors(self) -> dict[str, float]:
+        """Submodule name -> factor on the stage's learning rate, for the parts that learn at a speed of their own."""
+        return {}
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Named scalar terms, already weighted; the trainer adds them up."""
         raise NotImplementedError(f"{type(self).__name__} has nothing to train")
