@@ -112,13 +112,13 @@ def _runs(
     from fave_bench import presets
     from fave_bench.runner import Run, Spec
 
-    runs, broken = [], {}
+    runs, broken, quick = [], {}, profile.run_budget is not None
     for seed in seeds or profile.seeds:
         for dataset in datasets:
             for model in models:
                 try:
                     for setting, variant in presets.rows(dataset, model):
-                        spec = Spec(dataset, model, setting, variant, seed, time_budget=profile.run_budget)
+                        spec = Spec(dataset, model, setting, variant, seed, quick=quick, time_budget=profile.run_budget)
                         runs.append(Run(spec, device))  # type: ignore[arg-type]
                 except BenchError as error:
                     broken[model] = str(error)

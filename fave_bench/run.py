@@ -21,6 +21,7 @@ def parser() -> Parser:
     p.add_argument("--split", default="leave-one-out", metavar="NAME", help="leave-one-out (default) or temporal")
     p.add_argument("--epochs", type=int, metavar="N", help="at most N epochs in every training stage")
     p.add_argument("--time-budget", type=float, metavar="SECONDS", help="stop training after this long; marks the run")
+    p.add_argument("--quick", action="store_true", help="the preset's tuning for short budgets, as profile quick uses")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. model.steps=1; repeatable")
     add_device(p)
     add_results(p)
@@ -45,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         variant=arguments.variant,
         seed=arguments.seed,
         overrides=presets.parse_overrides(arguments.set),
+        quick=arguments.quick,
         epochs=arguments.epochs,
         time_budget=arguments.time_budget,
         split=arguments.split,

@@ -32,6 +32,9 @@ from fave_bench.training.samples import Samples
 LIST_LENGTH = 20
 """Items kept per user for diversity and for showing recommendations."""
 FAILED = "failed.json"
+QUICK_NOTE = (
+    "tuned for a short budget (the preset's [quick] table), not with the published batch size and learning rate"
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Spec:
     seed: int = 0
     overrides: dict[str, Any] = field(default_factory=dict)
     """Dotted preset keys laid over the preset, e.g. ``{"model.steps": 1}``; they name the row's variant."""
+    quick: bool = False
+    """Use the preset's tuning for short budgets."""
     epochs: int | None = None
     """At most so many epochs in every stage; None is the preset's limit."""
     time_budget: float | None = None
@@ -62,9 +67,9 @@ class Run:
         if spec.split not in SPLITS:
             raise unknown("split", spec.split, SPLITS)
         self.spec, self.device = spec, device
-        self.plan = presets.plan(spec.dataset, spec.model, spec.setting, spec.variant, spec.overrides).limited(
-            epochs=spec.epochs, time_budget=spec.time_budget
-        )
+        self.plan = presets.plan(
+            spec.dataset, spec.model, spec.setting, spec.variant, spec.overrides, quick=spec.quick
+        ).limited(epochs=spec.epochs, time_budget=spec.time_budget)
         self.kind = registry.load(spec.model)
         self.sequences: Sequences = data.load(spec.dataset, spec.source)
         self.split: Split = SPLITS[spec.split](self.sequences)
@@ -189,6 +194,7 @@ class Run:
                 },
                 "inference": {"steps": steps, "draw_seed": self.spec.seed, **seconds},
                 "environment": describe(self.device),
+                "notes": [QUICK_NOTE] if self.spec.quick and model.samples != "none" else [],
             }
         )
 

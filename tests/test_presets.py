@@ -44,6 +44,14 @@ def test_the_first_row_is_the_default():
     assert (plan.setting, plan.variant) == presets.rows("ml-100k", "sasrec")[0] == ("released", "bce")
 
 
+def test_quick_tuning_is_laid_over_the_preset_and_below_the_user():
+    usual, quick = (presets.plan("ml-100k", "fave", "paper", None, {}, quick=q).training for q in (False, True))
+    assert quick.batch_size < usual.batch_size == 512
+    assert set(quick.stages) == set(usual.stages)
+    asked = presets.plan("ml-100k", "fave", "paper", None, {"training.batch_size": 100}, quick=True)
+    assert asked.training.batch_size == 100
+
+
 def test_limits_touch_every_stage_and_nothing_else():
     plan = presets.plan("ml-100k", "fave", "released", None, {})
     limited = plan.limited(epochs=3, time_budget=5)
@@ -59,8 +67,8 @@ def test_limits_touch_every_stage_and_nothing_else():
         (("ml-100k", "fvae", None, None, {}), "unknown model 'fvae'; did you mean 'fave'"),
         (("ml-100k", "fave", "papr", None, {}), "unknown setting of fave 'papr'; did you mean 'paper'"),
         (("ml-100k", "sasrec", "released", "cee", {}), "unknown variant of sasrec 'cee'; did you mean 'ce'"),
-        (("ml-100k", "fave", None, None, {"model.alhpa": 1}), "unknown key in ml-100k/fave: model 'alhpa'; did you mean 'alpha'"),
-        (("ml-100k", "fave", None, None, {"model.rho_train": 1.5}), r"ml-100k/fave: model.rho_train = 1.5: .*less than or equal to 1"),
+        (("ml-100k", "fave", None, None, {"model.alhpa": 1}), "model 'alhpa'; did you mean 'alpha'"),
+        (("ml-100k", "fave", None, None, {"model.rho_train": 1.5}), r"ml-100k/fave: model.rho_train = 1.5: "),
         (("ml-100k", "fave", None, None, {"training.batch_size": "many"}), "training.batch_size = 'many'"),
     ],
 )  # fmt: skip

@@ -2,7 +2,8 @@
 
 A preset file holds ``[model]`` and ``[training]`` tables shared by all its settings, a table per setting with what
 differs (``[paper.model]``), optional ``[variants.NAME]`` tables laid over a setting, and ``rows``: the settings and
-variants that a campaign runs, as "setting" or "setting/variant". Synthetic sets and users' own data use ``default/``.
+variants that a campaign runs, as "setting" or "setting/variant". ``[quick]`` tables are laid over all of it in the
+profiles that give a run a minute. Synthetic sets and users' own data use ``default/``.
 """
 
 import tomllib
@@ -18,7 +19,7 @@ from fave_bench.models.contract import ModelConfig
 from fave_bench.training.config import Training
 
 FOLDER = Path(__file__).parent
-RESERVED = {"rows", "model", "training", "variants"}
+RESERVED = {"rows", "model", "training", "variants", "quick"}
 Tree = dict[str, Any]
 M = TypeVar("M", bound=BaseModel)
 
@@ -51,8 +52,11 @@ def rows(dataset: str, model: str) -> list[tuple[str, str]]:
     return [(setting, variant) for setting, _, variant in (row.partition("/") for row in listed)]
 
 
-def plan(dataset: str, model: str, setting: str | None, variant: str | None, overrides: Tree) -> Plan:
-    """Resolve one run. `overrides` are dotted keys below ``model.`` and ``training.``; unknown ones are errors."""
+def plan(
+    dataset: str, model: str, setting: str | None, variant: str | None, overrides: Tree, *, quick: bool = False
+) -> Plan:
+    """Resolve one run. `quick` lays the preset's tuning for short budgets over it; `overrides` are dotted keys below
+    ``model.`` and ``training.``, and win. Unknown names and impossible values raise UsageError."""
     tree = _read(dataset, model)
     first = rows(dataset, model)[0]
     setting, variant = setting or first[0], first[1] if setting is None and variant is None else variant or ""
@@ -65,6 +69,8 @@ def plan(dataset: str, model: str, setting: str | None, variant: str | None, ove
         if variant not in variants:
             raise unknown(f"variant of {model}", variant, variants)
         layers.append(variants[variant])
+    if quick:
+        layers.append(tree.get("quick", {}))
     merged = _overlay(*layers, *(_nested(key, value) for key, value in overrides.items()))
     return Plan(
         model=model,

@@ -44,6 +44,6 @@ class Training(_Frozen):
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16 runs the forward pass under autocast; reference numbers are fp32."""
     time_budget: float | None = Field(None, gt=0)
-    """Stop after so many seconds of training steps (looks at validation are not counted); the run is marked `budget`."""
+    """Stop after so many seconds of training steps (looks at validation not counted); marks the run `budget`."""
     stages: dict[str, Stage] = Field(default_factory=lambda: {"train": Stage()})
     """In order; each starts from the best weights of the one before."""

@@ -42,7 +42,7 @@ def test_a_broken_file_breaks_only_itself_and_says_why(extra_baselines):
     (extra_baselines / "extra_broken.py").write_text("import a_package_nobody_has\n")
     registry._places.cache_clear()
     assert registry.load("popularity").title == "Popularity"
-    with pytest.raises(BenchError, match="'extra_broken' cannot be imported.*a_package_nobody_has"):
+    with pytest.raises(BenchError, match=r"'extra_broken' cannot be imported.*a_package_nobody_has"):
         registry.load("extra_broken")
 
 

@@ -1,0 +1,164 @@
+"""The run and campaign verbs end to end on a small file of one's own, and every way a user can get them wrong."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fave_bench import campaign, run, table
+from fave_bench.cli import Main, entry
+from fave_bench.evaluation.metrics import metrics_of
+from fave_bench.records import Store
+
+SMALL = ["--set", "model.d=16", "--set", "model.window=10", "--epochs", "2", "--device", "cpu"]
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> Path:
+    """60 users, 25 items, in time order."""
+    random = np.random.default_rng(0)
+    rows = [(u, i, t) for u in range(60) for t, i in enumerate(random.permutation(25)[: random.integers(5, 15)])]
+    path = tmp_path / "mine.csv"
+    path.write_text("user,item,time\n" + "".join(f"u{u},i{i},{t}\n" for u, i, t in rows))
+    return path
+
+
+@pytest.fixture
+def base(csv: Path, tmp_path: Path) -> list[str]:
+    return ["--dataset", "mine", "--from", str(csv), "--results", str(tmp_path / "results")]
+
+
+def ending(main: Main, arguments: list[str]) -> int:
+    """The exit status a shell would see."""
+    with pytest.raises(SystemExit) as ended:
+        entry(lambda _: main(arguments))
+    return int(ended.value.code or 0)
+
+
+def test_a_run_leaves_one_complete_record(base, tmp_path, capsys):
+    assert ending(run.main, [*base, "--model", "sasrec", "--variant", "ce", "--json", *SMALL]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    store = Store(tmp_path / "results")
+    (record,) = store.records()
+    assert printed["key"] == record.key
+    assert (record.dataset.name, record.model, record.setting, record.seed) == ("mine", "sasrec", "released", 0)
+    assert record.training.epochs == 2 and len(record.training.curve) >= 1
+    assert metrics_of(store.ranks(record)["test"]) == {name: phases["test"] for name, phases in record.metrics.items()}
+    assert store.lists(record).shape == (60, 20)
+    assert "items.weight" in store.weights(record)
+    assert not (tmp_path / "results" / ".work").exists() or not any((tmp_path / "results" / ".work").iterdir())
+
+
+def test_the_same_run_twice_is_done_once_and_another_seed_is_another_run(base, tmp_path, capsys):
+    arguments = [*base, "--model", "popularity"]
+    assert ending(run.main, arguments) == 0
+    assert ending(run.main, arguments) == 0
+    assert "already recorded" in capsys.readouterr().err
+    assert ending(run.main, [*arguments, "--seed", "1"]) == 0
+    assert len(list(Store(tmp_path / "results").records())) == 2
+
+
+def test_runs_repeat_to_the_bit(base, tmp_path):
+    records = []
+    for folder in ("a", "b"):
+        arguments = [*base[:-1], str(tmp_path / folder), "--model", "sasrec", *SMALL]
+        assert ending(run.main, arguments) == 0
+        store = Store(tmp_path / folder)
+        (record,) = store.records()
+        records.append((record.key, record.metrics, record.files["weights.safetensors"], record.files["ranks.npz"]))
+    assert records[0] == records[1]
+
+
+@pytest.mark.parametrize(
+    ("extra", "code", "sentence"),
+    [
+        (["--model", "sasrce"], 2, "unknown model 'sasrce'; did you mean 'sasrec'"),
+        (["--model", "fave", "--setting", "papr"], 2, "did you mean 'paper'"),
+        (["--model", "fave", "--set", "model.alhpa=1"], 2, "did you mean 'alpha'"),
+        (["--model", "fave", "--set", "model.rho_train=1.5"], 2, "model.rho_train = 1.5"),
+        (["--model", "popularity", "--device", "tpu"], 2, "use auto, cpu, cuda or cuda:I"),
+        (["--model", "popularity", "--split", "random"], 2, "unknown split 'random'"),
+        (["--model", "sasrec", "--time-budget", "-1"], 2, "time_budget = -1.0"),
+        (["--model", "sasrec", "--epochs", "-1"], 2, "epochs = -1"),
+        (["--model", "popularity", "--colour", "red"], 2, "unrecognized arguments: --colour red"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_leaves_nothing(base, tmp_path, capsys, extra, code, sentence):
+    assert ending(run.main, [*base, *extra]) == code
+    said = capsys.readouterr().err
+    assert sentence in said and "Traceback" not in said
+    assert not list((tmp_path / "results").rglob("*.json"))
+
+
+def test_an_unknown_dataset_is_one_sentence(tmp_path, capsys):
+    arguments = ["--dataset", "beuaty", "--model", "popularity", "--results", str(tmp_path)]
+    assert ending(run.main, arguments) == 2
+    assert "did you mean 'beauty'" in capsys.readouterr().err
+
+
+def test_a_campaign_does_what_is_missing_and_renders(csv, tmp_path, capsys, monkeypatch):
+    from fave_bench import data
+
+    data.load("mine", csv)
+    monkeypatch.setitem(campaign.PROFILES, "demo", campaign.Profile("test", ("mine",), (0,), 0.5))
+    arguments = ["--profile", "demo", "--models", "popularity", "sasrec", "--device", "cpu"]
+    arguments += ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "tables")]
+    assert ending(campaign.main, [*arguments, "--plan"]) == 0
+    assert "3 runs" in capsys.readouterr().out
+    assert ending(campaign.main, arguments) == 0
+    assert "0 of 3 runs are recorded" in capsys.readouterr().err
+    assert {r.training.stopped_because for r in Store(tmp_path / "results").records()} == {"budget", "closed-form"}
+    rendered = (tmp_path / "tables" / "overall.md").read_text()
+    assert "mine" in rendered and "†" in rendered
+    assert ending(campaign.main, arguments) == 0
+    assert "3 of 3 runs are recorded" in capsys.readouterr().err
+    assert (tmp_path / "tables" / "overall.md").read_text() == rendered
+
+
+def test_one_failed_run_does_not_sink_a_campaign(csv, tmp_path, capsys, monkeypatch):
+    from baselines.sasrec import SASRec
+    from fave_bench import data
+
+    def broken(self, batch):
+        return {"ce": self.items.weight.sum() * float("nan")}
+
+    data.load("mine", csv)
+    monkeypatch.setattr(SASRec, "losses", broken)
+    monkeypatch.setitem(campaign.PROFILES, "demo", campaign.Profile("test", ("mine",), (0,), 0.5))
+    arguments = ["--profile", "demo", "--models", "popularity", "sasrec", "--device", "cpu"]
+    arguments += ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "tables")]
+    assert ending(campaign.main, arguments) == 1
+    said = capsys.readouterr().err
+    assert "non-finite" in said and "Traceback" not in said
+    (failed, _) = sorted((tmp_path / "results").rglob("failed.json"))
+    assert "non-finite" in json.loads(failed.read_text())["error"]
+    assert [record.model for record in Store(tmp_path / "results").records()] == ["popularity"]
+
+
+def test_without_any_real_dataset_the_default_profile_runs_on_synthetic_data_and_says_so(tmp_path, capsys, monkeypatch):
+    from fave_bench import data
+    from fave_bench.errors import BenchError
+
+    real = data.load
+
+    def offline(name, source=None, **options):
+        if name == "ml-100k":
+            raise BenchError("ml-100k: cannot be fetched; put u.data into a folder and give it with --from")
+        return real(name, source, **options)
+
+    monkeypatch.setattr(data, "load", offline)
+    arguments = ["--models", "popularity", "--results", str(tmp_path / "results"), "--out", str(tmp_path / "tables")]
+    assert ending(campaign.main, arguments) == 0
+    first = capsys.readouterr().err.splitlines()[0]
+    assert "SYNTHETIC" in first and "put u.data" in first
+    assert "synthetic" in (tmp_path / "tables" / "overall.md").read_text().lower()
+
+
+def test_a_second_look_at_the_tables_finds_no_difference(csv, base, tmp_path):
+    assert ending(run.main, [*base, "--model", "popularity"]) == 0
+    where = ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "tables")]
+    assert ending(table.main, ["--name", "overall", *where]) == 0
+    assert ending(table.main, ["--name", "overall", "--check", *where]) == 0
+    (tmp_path / "tables" / "overall.md").write_text("edited")
+    assert ending(table.main, ["--name", "overall", "--check", *where]) == 1
