@@ -48,13 +48,13 @@ def available(name: str) -> bool:
 
 def titles(name: str, source: Path | None = None) -> dict[str, str]:
     """Item label -> title, where the publisher's titles lie beside the data; else empty."""
-    from fave_bench.data import item_texts
+    from fave_bench.data.item_texts import read_titles
 
-    return item_texts.titles(name, source)
+    return read_titles(name, source)
 
 
 def genres(name: str, source: Path | None = None) -> dict[str, tuple[str, ...]]:
     """Item label -> names of its genres, where the publisher's list lies beside the data; else empty."""
-    from fave_bench.data import item_texts
+    from fave_bench.data.item_texts import read_genres
 
-    return item_texts.genres(name, source)
+    return read_genres(name, source)

@@ -51,7 +51,7 @@ def write(name: str, prepared: Prepared) -> None:
     """Store atomically. Raises BenchError where the cache cannot be written."""
     try:
         with replacing(folder(name) / f"{prepared.key}.npz") as file:
-            np.savez(file, allow_pickle=False, **_packed(prepared))
+            np.savez(file, **_packed(prepared))  # no object arrays, so no pickles
     except OSError as error:
         raise _unwritable(error) from error
 

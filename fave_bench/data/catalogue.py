@@ -34,6 +34,8 @@ class Entry:
     users: int | None = None
     items: int | None = None
     actions: int | None = None
+    checksums: tuple[tuple[str, str], ...] = ()
+    """(SHA-256, what file it is) of the publisher's files and of public prepared ones."""
     fingerprint: str | None = None
     """That of the public sequences behind the papers' tables, where they could be had."""
     note: str = ""
@@ -56,6 +58,12 @@ KNOWN = (
         users=943,
         items=1682,
         actions=100_000,
+        checksums=(
+            ("50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229", "the publisher's ml-100k.zip"),
+            ("06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490", "the publisher's u.data"),
+            ("318f45805a49e111457957adaaa69a68c09d4a89540ab121252127a0adc9af4a", "the public dataset.pkl"),
+        ),
+        fingerprint="4c883e091c4ccdb7a9c349cc7db1a7f7c633382a861d63ec6c481bb5b71d52de",
     ),
     Entry(
         name="beauty",
@@ -72,7 +80,13 @@ KNOWN = (
         users=22_361,
         items=12_101,
         actions=198_502,
-        note="the public sequences hold 22,363 users where the paper prints 22,361",
+        checksums=(
+            ("17d5232b90444beecfe758ce1446e5300230491f3a88ac802992ca95fc4c150f", "the publisher's ratings_Beauty.csv"),
+            ("1d5ba224ff02584bcde37d3dd9fd3191d440829e7fcb7fe42dcfd313dd2144cb", "the public dataset.pkl"),
+            ("226cce9c3105299ca0db9615d7d3fb32b3175e90da43100ae352599f0f0107b8", "the public Beauty.txt"),
+        ),
+        fingerprint="35e51245f6b7903ef61ec5e0afbf6b7ef7003df37ca5e30a496a5c862faae710",
+        note="the public sequences hold 22,363",
     ),
     Entry(
         name="steam",
@@ -91,6 +105,9 @@ KNOWN = (
             FIVE_CORE,
             Rule(min_user=5, min_item=5, iterated=False),
         ),
+        checksums=(
+            ("40c6343deedf488689987749c5f8435233da48c163fbaa2a7766c215d584bc61", "the publisher's steam_reviews.json.gz"),
+        ),
         users=281_428,
         items=13_044,
         actions=3_485_022,
@@ -100,8 +117,8 @@ KNOWN = (
         name="yelp",
         title="Yelp academic dataset",
         publisher="https://www.yelp.com/dataset",
-        files=("dataset.pkl", "Yelp.txt", "yelp.txt", "yelp_academic_dataset_review.json",
-               "yelp_academic_dataset_review.json.gz", "yelp.csv", "yelp.tsv"),
+        files=("dataset.pkl", "Yelp.txt", "yelp.txt", "yelp.csv", "yelp.tsv", "yelp_academic_dataset_review.json.gz",
+               "yelp_academic_dataset_review.json"),
         rule=FIVE_CORE,
         users=28_298,
         items=59_951,

@@ -15,12 +15,12 @@ GENRES = (
 """In the order of u.item's flags (the archive's u.genre)."""
 
 
-def titles(name: str, source: Path | None = None) -> dict[str, str]:
+def read_titles(name: str, source: Path | None = None) -> dict[str, str]:
     """Item label -> title; empty where there is no u.item."""
     return {fields[0]: fields[1] for fields in _rows(name, source)}
 
 
-def genres(name: str, source: Path | None = None) -> dict[str, tuple[str, ...]]:
+def read_genres(name: str, source: Path | None = None) -> dict[str, tuple[str, ...]]:
     """Item label -> genres, often several; empty where there is no u.item."""
     return {
         fields[0]: tuple(genre for genre, flag in zip(GENRES, fields[-len(GENRES) :], strict=True) if flag == "1")
@@ -32,7 +32,7 @@ def _rows(name: str, source: Path | None) -> Iterator[list[str]]:
     found = _find(name, source) if name == "ml-100k" else None
     if found is None:
         return
-    for number, line in enumerate(found.lines(), 1):
+    for number, line in found.numbered():
         fields = line.decode("latin-1").split("|")
         if len(fields) != 5 + len(GENRES):
             raise found.error(number, f"expected {5 + len(GENRES)} fields separated by '|'")

@@ -59,26 +59,28 @@ def prepare(name: str, source: Path | None = None, options: Options = DEFAULT) -
     Looks at `source`, then ``$FAVE_BENCH_DATA/<name>``, then what was prepared under that name before, then the
     publisher's file, fetching it if need be. Raises UsageError for a name that is none of these.
     """
-    entry = catalogue.entries().get(name) or Entry(name=_slug(name), title=name, publisher="")
+    entry = entry_of(name)
     found = locate.given(source, entry.files) if source else locate.in_data_folder(name, entry.files)
-    if found is None:
-        before = cache.remembered(name) if options == DEFAULT else None
-        return before or _read_once(entry, _published(entry), options)
-    return _read_once(entry, found, options)
+    if found is None and options == DEFAULT and (before := cache.remembered(name)):
+        return before
+    if found is None and (again := cache.remembered_source(name)):
+        found = locate.given(again, entry.files)
+    return _read_once(entry, found or _published(entry), options)
+
+
+def entry_of(name: str) -> Entry:
+    """The catalogue's entry, or an empty one for a dataset of the user's own. Raises UsageError for an unfit name."""
+    known = catalogue.entries().get(name)
+    if known is None and not SLUG.fullmatch(name):
+        raise UsageError(f"dataset name '{name}': use lower-case letters, digits, '-', '_' and '.', at most 64")
+    return known or Entry(name=name, title=name, publisher="")
 
 
 def available(name: str) -> bool:
     """Whether `prepare` needs no network."""
-    entry = catalogue.entries().get(name)
-    folder = locate.data_folder(name)
-    fetched = entry and entry.download and (cache.folder(name) / entry.download.file).is_file()
-    return bool((folder and folder.exists()) or fetched or cache.remembered(name))
-
-
-def _slug(name: str) -> str:
-    if not SLUG.fullmatch(name):
-        raise UsageError(f"dataset name '{name}': use lower-case letters, digits, '-', '_' and '.', at most 64")
-    return name
+    download, folder = entry_of(name).download, locate.data_folder(name)
+    fetched = download is not None and (cache.folder(name) / download.file).is_file()
+    return fetched or (folder is not None and folder.exists()) or cache.remembered(name) is not None
 
 
 def _published(entry: Entry) -> Source:
@@ -88,8 +90,8 @@ def _published(entry: Entry) -> Source:
         return locate.given(fetch(entry, entry.download), entry.files)
     if entry.publisher:
         raise BenchError(
-            f"{entry.name}: {entry.publisher} asks you to accept its terms, so get the file there and put one of "
-            f"{', '.join(entry.files)} into $FAVE_BENCH_DATA/{entry.name}/ or name it with --from"
+            f"{entry.name}: {entry.publisher} asks you to accept its terms, so get the reviews there; "
+            + locate.advice(entry.name, entry.files[-1])
         )
     error = unknown("dataset", entry.name, catalogue.entries())
     raise UsageError(f"{error}; your own data need --from FILE the first time")

@@ -19,6 +19,8 @@ def given(path: Path, wanted: Sequence[str]) -> Source:
         raise BenchError(f"{path}: no such file or folder")
     if path.is_dir():
         path = _in_folder(path, wanted)
+    if not path.is_file():
+        raise BenchError(f"{path}: not a regular file; save what it gives to a file first")
     try:
         return in_zip(path, wanted) if is_zip(path) else Source(path)
     except OSError as error:
@@ -34,6 +36,11 @@ def in_data_folder(name: str, wanted: Sequence[str]) -> Source | None:
 def data_folder(name: str) -> Path | None:
     root = os.environ.get("FAVE_BENCH_DATA")
     return Path(root) / name if root else None
+
+
+def advice(name: str, file: str) -> str:
+    """What the user can do where nothing can be fetched."""
+    return f"put {file}, dataset.pkl or user-per-line text into $FAVE_BENCH_DATA/{name}/ or name it with --from"
 
 
 def _in_folder(folder: Path, wanted: Sequence[str]) -> Path:

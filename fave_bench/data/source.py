@@ -31,6 +31,12 @@ class Source:
         """File name without its directory, fit for a record."""
         return f"{self.path.name}:{PurePosixPath(self.member).name}" if self.member else self.path.name
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether the content has to be decompressed."""
+        with self.path.open("rb") as file:
+            return bool(self.member) or file.read(2) == GZIP
+
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
         """The decompressed bytes; whatever is wrong with the container becomes one sentence."""
@@ -41,8 +47,6 @@ class Source:
             raise BenchError(f"{self.name}: the file is truncated ({error}); get it again") from error
         except (gzip.BadGzipFile, zlib.error, zipfile.BadZipFile) as error:
             raise BenchError(f"{self.name}: the archive cannot be read ({error})") from error
-        except UnicodeDecodeError as error:
-            raise BenchError(f"{self.name}: not UTF-8 text (byte {error.object[error.start]:#04x})") from error
         except OSError as error:
             raise BenchError(f"{self.path}: {error.strerror or error}") from error
 
@@ -76,6 +80,10 @@ class Source:
             if rest:
                 yield rest
 
+    def numbered(self) -> Iterator[tuple[int, bytes]]:
+        """Lines that are not blank, with their numbers from 1."""
+        return ((number, line) for number, line in enumerate(self.lines(), 1) if line.strip())
+
     def error(self, line: int, what: str) -> BenchError:
         """What is wrong at a line, counted from 1."""
         return BenchError(f"{self.name}, line {line}: {what}")
@@ -87,7 +95,7 @@ def is_zip(path: Path) -> bool:
 
 
 def in_zip(path: Path, wanted: Sequence[str]) -> Source:
-    """The one member whose file name is the first of `wanted` that the archive has, or its only file.
+    """The one member whose file name is the first of `wanted` that occurs once, or the archive's only file.
 
     Nothing is extracted. Raises BenchError for an archive that is damaged or has a member name that is absolute,
     climbs with "..", or occurs twice.
@@ -105,7 +113,8 @@ def in_zip(path: Path, wanted: Sequence[str]) -> Source:
             return Source(path, found[0])
     if len(members) == 1:
         return Source(path, members[0])
-    raise BenchError(f"{path.name}: holds {len(members)} files and none, or more than one, named {', '.join(wanted)}")
+    expected = f"exactly one named {', '.join(wanted)}" if wanted else "exactly one file"
+    raise BenchError(f"{path.name}: expected {expected}, found {len(members)} files")
 
 
 def _refuse_unsafe(path: Path, entries: Sequence[zipfile.ZipInfo]) -> None:

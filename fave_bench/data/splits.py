@@ -78,13 +78,16 @@ def temporal(sequences: Sequences, train: float = 0.8, validation: float = 0.1) 
         users = np.flatnonzero((target > start) & (target < limit))
         return Phase(users, start[users], target[users])
 
-    return Split(
+    split = Split(
         name="temporal",
         train_start=start,
         train_stop=first_after[0],
         validation=phase(first_after[0], first_after[1]),
         test=phase(first_after[1], stop),
     )
+    if not (len(split.validation.users) and len(split.test.users)):
+        raise BenchError(f"{sequences.name}: a temporal split finds no user with a target in both later periods")
+    return split
 
 
 SPLITS = {"leave-one-out": leave_one_out, "temporal": temporal}

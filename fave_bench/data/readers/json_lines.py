@@ -10,7 +10,7 @@ from fave_bench.data.source import Source
 def read_json_lines(source: Source, *, user: str, item: str, time: str) -> Interactions:
     """The named fields of every line; ids are strings. Raises BenchError naming the line that lacks one."""
     collected = Collector()
-    for number, line in enumerate(source.lines(), 1):
+    for number, line in source.numbered():
         try:
             fields = json.loads(line)
             ids = fields[user], fields[item]

@@ -8,7 +8,7 @@ from fave_bench.data.source import Source
 def read(source: Source) -> Interactions:
     """All actions in file order. Raises BenchError for a line that is not two integers."""
     collected = Collector()
-    for number, line in enumerate(source.lines(), 1):
+    for number, line in source.numbered():
         fields = whole_numbers(source, number, line.split(), "expected 'user item'")
         if len(fields) != 2:
             raise source.error(number, f"expected 'user item', found {len(fields)} numbers")

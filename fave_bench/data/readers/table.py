@@ -79,14 +79,21 @@ def _collect(source: Source, collected: Collector, number: int, row: Sequence[st
 def _rows(source: Source) -> Iterator[tuple[int, list[str]]]:
     """Non-empty rows with the number of the line on which each ends."""
     head = source.head().split(b"\n")[0].decode("utf-8", "replace")
-    text = (line.decode("utf-8-sig" if number == 0 else "utf-8") + "\n" for number, line in enumerate(source.lines()))
-    reader = csv.reader(text, delimiter=max(DELIMITERS, key=head.count))
+    reader = csv.reader(_text(source), delimiter=max(DELIMITERS, key=head.count), skipinitialspace=True)
     try:
         for row in reader:
             if row:
                 yield reader.line_num, row
     except csv.Error as error:
         raise source.error(reader.line_num, str(error)) from error
+
+
+def _text(source: Source) -> Iterator[str]:
+    for number, line in enumerate(source.lines(), 1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8") + "\n"
+        except UnicodeDecodeError as error:
+            raise source.error(number, "not UTF-8 text") from error
 
 
 def _again(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
@@ -96,7 +103,7 @@ def _again(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]) 
 
 def layout_of(source: Source, row: Sequence[str], columns: Columns) -> Layout:
     """Read the first row as a header if it names a user and an item, else as user, item[, …, time] by position."""
-    names = [field.strip().partition(":")[0].lower() for field in row]  # RecBole writes user_id:token
+    names = [_plain(field) for field in row]
     found = {kind: _find(source, names, kind, getattr(columns, kind)) for kind in USUAL}
     user, item = found["user"], found["item"]
     if user is not None and item is not None:
@@ -112,16 +119,23 @@ def layout_of(source: Source, row: Sequence[str], columns: Columns) -> Layout:
 def _find(source: Source, names: Sequence[str], kind: str, given: str | None) -> int | None:
     if given is None:
         return next((names.index(name) for name in USUAL[kind] if name in names), None)
-    if given.lower() not in names:
+    wanted = _plain(given)
+    if wanted not in names:
         raise UsageError(f"{source.name}: no column '{given}'; the columns are {', '.join(names)[:200]}")
-    return names.index(given.lower())
+    return names.index(wanted)
+
+
+def _plain(title: str) -> str:
+    """A column's title without case, spaces and type: RecBole writes ``user_id:token``."""
+    return title.strip().partition(":")[0].lower()
 
 
 def _positional(row: Sequence[str]) -> bool:
-    """Two to four columns, of which the last is a time where there are more than two."""
-    if not 2 <= len(row) <= 4:
-        return False
+    """Two to four columns that look like data: the last is a time, or, of two, one has a digit and so is no title."""
+    if len(row) == 2:
+        return any(character.isdigit() for character in "".join(row))
     try:
-        return len(row) == 2 or seconds(row[-1]) is not None
+        seconds(row[-1])
     except ValueError:
         return False
+    return 3 <= len(row) <= 4

@@ -8,7 +8,7 @@ from fave_bench.data.source import Source
 def read(source: Source) -> Interactions:
     """All sequences as given. Raises BenchError for ids that are not integers and for a user with two lines."""
     collected = Collector()
-    for number, line in enumerate(source.lines(), 1):
+    for number, line in source.numbered():
         user, *items = whole_numbers(source, number, line.split(), "expected 'user item item …'")
         if user in collected.user_codes:
             raise source.error(number, f"user {user} has a line already")

@@ -1,0 +1,127 @@
+"""Fetching a publisher's file: into the cache by pooch, resumed where it broke off, checked before it counts."""
+
+import fcntl
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pooch
+from tqdm import tqdm
+
+from fave_bench.cli import say
+from fave_bench.data import cache, locate
+from fave_bench.data.catalogue import Download, Entry
+from fave_bench.errors import BenchError
+from fave_bench.files import sha256
+
+BLOCK = 1 << 20
+TIMEOUT = 60.0
+"""Seconds without a byte."""
+ATTEMPTS = 5
+"""Connections in one go; each goes on where the last one broke off."""
+
+
+def fetch(entry: Entry, download: Download) -> Path:
+    """The publisher's file in the cache, verified where a SHA-256 is known; fetched unless it lies there already.
+
+    Raises BenchError where the publisher cannot be reached, saying which file to put where, and where the checksum
+    differs. A file that was there before stays until a verified one takes its place.
+    """
+    folder = cache.folder(entry.name)
+    logging.getLogger(pooch.__name__).setLevel(logging.WARNING)  # it would print hashes and paths
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder / f".{download.file}.lock"):
+            found = pooch.retrieve(
+                download.url,
+                known_hash=download.sha256 and f"sha256:{download.sha256}",
+                fname=download.file,
+                path=folder,
+                downloader=Resuming(folder / f"{download.file}.part", download),
+            )
+    except (OSError, HTTPException) as error:
+        raise BenchError(
+            f"{entry.name}: {download.url} cannot be fetched ({getattr(error, 'reason', None) or error}); "
+            + locate.advice(entry.name, download.file)
+        ) from error
+    return Path(found)
+
+
+class Resuming:
+    """A downloader for pooch, which by itself starts again from nothing."""
+
+    def __init__(self, part: Path, download: Download) -> None:
+        self.part, self.download = part, download
+        """`part` outlives a broken transfer and even the process."""
+
+    def __call__(self, url: str, output_file: str, _: Any) -> None:
+        say(f"{self.download.file}: fetching {url}")
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                if self._receive(url):
+                    break
+                problem: Exception = ConnectionError("the connection broke off repeatedly")
+            except HTTPError:
+                raise
+            except (OSError, HTTPException) as error:
+                problem = error
+            if attempt == ATTEMPTS or not self._have():
+                raise problem
+        self._verify()
+        shutil.move(self.part, output_file)
+
+    def _have(self) -> int:
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def _receive(self, url: str) -> bool:
+        """Append what is missing, or start over where the server cannot resume; whether the file is complete now."""
+        have = self._have()
+        request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+        try:
+            with urlopen(request, timeout=TIMEOUT) as response:
+                return self._append(response, have)
+        except HTTPError as error:
+            if error.code != 416 or not have:
+                raise
+            if error.headers.get("Content-Range", "").endswith(f"/{have}"):
+                return True  # everything had arrived before the last process ended
+            self.part.unlink()
+            return self._receive(url)
+
+    def _append(self, response: HTTPResponse, have: int) -> bool:
+        goes_on = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+        if response.status == 206 and not goes_on:
+            raise ConnectionError("the server answered with another part of the file than asked for")
+        length = response.headers.get("Content-Length")
+        total = (have if goes_on else 0) + int(length) if length else None
+        with (
+            self.part.open("ab" if goes_on else "wb") as file,
+            tqdm(total=total, initial=file.tell(), unit="B", unit_scale=True, disable=None, leave=False) as bar,
+        ):
+            while block := response.read(BLOCK):
+                file.write(block)
+                bar.update(len(block))
+            return total is None or file.tell() == total
+
+    def _verify(self) -> None:
+        found, expected = sha256(self.part), self.download.sha256
+        if expected and found != expected:
+            self.part.unlink()
+            raise BenchError(
+                f"{self.download.file}: checksum mismatch, expected SHA-256 {expected}, found {found}; the download "
+                "was discarded"
+            )
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Wait until no other process fetches the same file."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
