@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fave_bench import campaign, run, table
+from fave_bench import campaign, prepare, run, table
 from fave_bench.cli import Main, entry
 from fave_bench.evaluation.metrics import metrics_of
 from fave_bench.records import Store
@@ -98,9 +98,7 @@ def test_an_unknown_dataset_is_one_sentence(tmp_path, capsys):
 
 
 def test_a_campaign_does_what_is_missing_and_renders(csv, tmp_path, capsys, monkeypatch):
-    from fave_bench import data
-
-    data.load("mine", csv)
+    prepare.main(["--dataset", "mine", "--from", str(csv)])
     monkeypatch.setitem(campaign.PROFILES, "demo", campaign.Profile("test", ("mine",), (0,), 0.5))
     arguments = ["--profile", "demo", "--models", "popularity", "sasrec", "--device", "cpu"]
     arguments += ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "tables")]
@@ -118,12 +116,11 @@ def test_a_campaign_does_what_is_missing_and_renders(csv, tmp_path, capsys, monk
 
 def test_one_failed_run_does_not_sink_a_campaign(csv, tmp_path, capsys, monkeypatch):
     from baselines.sasrec import SASRec
-    from fave_bench import data
 
     def broken(self, batch):
         return {"ce": self.items.weight.sum() * float("nan")}
 
-    data.load("mine", csv)
+    prepare.main(["--dataset", "mine", "--from", str(csv)])
     monkeypatch.setattr(SASRec, "losses", broken)
     monkeypatch.setitem(campaign.PROFILES, "demo", campaign.Profile("test", ("mine",), (0,), 0.5))
     arguments = ["--profile", "demo", "--models", "popularity", "sasrec", "--device", "cpu"]
