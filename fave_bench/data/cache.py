@@ -41,7 +41,7 @@ def folder(name: str) -> Path:
 def read(name: str, key: str) -> Prepared | None:
     """What `write` stored under that key, or None where there is nothing whole of this version."""
     try:
-        with np.load(folder(name) / f"{key}.npz", allow_pickle=False) as stored:
+        with (folder(name) / f"{key}.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return _unpacked({field: stored[field] for field in stored.files})
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None  # absent, of another version or damaged: the source is read again
@@ -51,7 +51,7 @@ def write(name: str, prepared: Prepared) -> None:
     """Store atomically. Raises BenchError where the cache cannot be written."""
     try:
         with replacing(folder(name) / f"{prepared.key}.npz") as file:
-            np.savez(file, **_packed(prepared))  # no object arrays, so no pickles
+            np.savez(file, **_packed(prepared))  # type: ignore[arg-type]  # stubs take any array for the flag
     except OSError as error:
         raise _unwritable(error) from error
 

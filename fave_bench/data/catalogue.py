@@ -106,7 +106,7 @@ KNOWN = (
             Rule(min_user=5, min_item=5, iterated=False),
         ),
         checksums=(
-            ("40c6343deedf488689987749c5f8435233da48c163fbaa2a7766c215d584bc61", "the publisher's steam_reviews.json.gz"),
+            ("40c6343deedf488689987749c5f8435233da48c163fbaa2a7766c215d584bc61", "the publisher's steam_reviews"),
         ),
         users=281_428,
         items=13_044,

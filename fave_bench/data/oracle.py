@@ -21,6 +21,8 @@ def expected_metrics(predicted: FloatArray) -> dict[str, FloatArray]:
     """Metric -> (U,) its expectation under (U, N) exact probabilities for the ranking that sorts by them.
 
     Every metric's gain falls with the rank, so by the rearrangement inequality no other ranking can expect more.
+    Items of equal probability stand in any strict order; a model that scores them equal gets the middle of their
+    ranks, and so may find a little less.
     """
     best_first = -np.sort(-predicted, axis=1)
     return {metric: best_first @ gain for metric, gain in gains(predicted.shape[1]).items()}

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from fave_bench.data.source import Source
 
-
 DIGITS = 18
 """More cannot be an id or a time in 64 bits."""
 
