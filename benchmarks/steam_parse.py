@@ -25,7 +25,7 @@ def line(rng: random.Random) -> bytes:
         "username": f"user {rng.randrange(10**6)}" + rng.choice(["", "", "", " é", "'s"]),
         "hours": round(rng.expovariate(0.05), 1),
         "products": rng.randrange(500),
-        "product_id": str(rng.randrange(10, 800_000)),
+        "product_id": str(10 * rng.randrange(1, 15_000)),
         "page_order": rng.randrange(10),
         "date": f"20{rng.randrange(10, 18)}-{rng.randrange(1, 13):02}-{rng.randrange(1, 29):02}",
         "text": text,
@@ -41,13 +41,13 @@ def evaluate(lines: Iterable[bytes]) -> Iterable[object]:
 
 
 def rate(read: Callable[[list[bytes]], Iterable[object]], lines: list[bytes]) -> float:
-    """Lines per second, the best of three passes."""
+    """Lines per second of processor time, the best of three passes."""
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         for _value in read(lines):
             pass
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     return len(lines) / min(seconds)
 
 
@@ -56,8 +56,8 @@ def main() -> None:
     lines = [line(rng) for _ in range(LINES)]
     ours, literal = rate(parse, lines), rate(evaluate, lines[:SUBSET])
     print(f"{LINES:,} lines of {sum(map(len, lines)) / LINES:.0f} bytes on average, best of 3 passes")
-    print(f"parse             {ours:>10,.0f} lines/s")
-    print(f"ast.literal_eval  {literal:>10,.0f} lines/s (first {SUBSET:,} lines)")
+    print(f"parse             {ours:>10,.0f} lines per CPU second")
+    print(f"ast.literal_eval  {literal:>10,.0f} lines per CPU second (first {SUBSET:,} lines)")
     print(f"ratio             {ours / literal:>10.1f}")
 
 
