@@ -1,11 +1,8 @@
 """Dropout and stochastic depth, drawn from torch's global generator (the trainer seeds it at every step)."""
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd import Function
 
 
 class Dropout(nn.Module):
@@ -20,30 +17,7 @@ class Dropout(nn.Module):
             return x
         if x.device.type != "cpu":
             return F.dropout(x, self.rate)
-        kept: Tensor = Masked.apply(x, cheap_mask(x.shape, self.rate, x.dtype))
-        return kept
-
-
-class Masked(Function):
-    """x · mask for a mask that depends on nothing: no derivative of it is ever formed, in either mode."""
-
-    @staticmethod
-    def forward(x: Tensor, mask: Tensor) -> Tensor:
-        return x * mask
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(inputs[1])
-        ctx.save_for_forward(inputs[1])
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return grad * ctx.saved_tensors[0], None
-
-    @staticmethod
-    def jvp(ctx: Any, dx: Tensor, _: None) -> Tensor:
-        return dx * ctx.saved_tensors[0]
+        return x * cheap_mask(x.shape, self.rate, x.dtype)
 
 
 def cheap_mask(shape: torch.Size, rate: float, dtype: torch.dtype) -> Tensor:

@@ -21,7 +21,7 @@ and at test time returns f itself. Setting `paper` is:
     jvp_tangent = model        eq. 22's v̄ is the model's: f - x0 for an endpoint
     key_mask = on              padding takes no part
 Where the paper is silent we keep the release: squares of vectors are means over d; A holds the visible prefix; two time
-MLPs; x0 and v are not detached; v̄ comes from a gradient-free pass with the same λ; the anchor keeps ρ at test (A13).
+MLPs; x0 and v are not detached; v̄ comes from a gradient-free pass with the same λ; ρ at test is `rho_infer` (A13).
 
 Cross-attention, gating and LayerScale are built and never run in the release (A1): 419,584 parameters without gradient,
 kept so that totals (2177 V + 2,592,256) and checkpoints agree; cross_attention = on runs them.
@@ -75,17 +75,22 @@ class FaveConfig(FlowConfig):
     """Weight of the straightness loss; 0 is the ablation "w/o cons" and skips the forward-mode pass."""
     rho_train: float = Field(0.5, ge=0, le=1)
     """Share of the anchor's numbers kept (the released `train_mask_ratio`)."""
-    rho_infer: float | None = Field(0.6, ge=0, le=1)
-    """The same at inference; None: as in training."""
+    rho_infer: float | None = Field(None, ge=0, le=1)
+    """The same at inference (the released `infer_mask_ratio`); None: as in training (paper)."""
     p_end: float = Field(0.75, ge=0, le=1)
     """Probability of r = 1 in stage 2."""
     finetune_steps: int = Field(1, ge=1)
     """Euler steps at inference after stage 2."""
     finetune_alpha: float | None = Field(None, ge=0)
+    """α in stage 2."""
     finetune_beta: float | None = Field(None, ge=0)
+    """β in stage 2 (the released `loss_aux_weight`; stage 1's is `loss_pretrain_weight`)."""
     finetune_zero_ratio: float | None = Field(None, ge=0)
+    """Zeros per one in stage 2."""
     finetune_dropout: float | None = Field(None, ge=0, lt=1)
+    """Dropout in stage 2."""
     finetune_emb_dropout: float | None = Field(None, ge=0, lt=1)
+    """Embedding dropout in stage 2."""
 
 
 class Block(nn.Module):

@@ -5,9 +5,9 @@ state h2. A model adds its blocks, τ, its prior and its losses.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from fave_bench.models.blocks import HistoryDecoder, Mask
@@ -31,8 +31,9 @@ class FlowConfig(NoisyEncoderConfig):
     s_mode: float = 1.0
     """Scale s of mode sampling."""
     logit_mean: float = 1.0
+    """Mean of the logit, for the logit-normal law."""
     logit_deviation: float = Field(0.6, gt=0)
-    """Of the logit-normal law."""
+    """Its standard deviation."""
     steps: int = Field(30, ge=1)
     """Euler steps at inference."""
     skip_decoder_at_test: Literal["no", "yes"] = "yes"
@@ -45,6 +46,14 @@ class FlowConfig(NoisyEncoderConfig):
     """balanced_prefix (released): ones and as many zeros, mean over B·V. full_norm (paper): ‖D - A‖², mean over B."""
     zero_ratio: float = Field(1.0, ge=0)
     """Zeros drawn per one in the balanced loss (the released `mask_ratio`, which is not ρ)."""
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Self:
+        if self.width % (2 * self.heads):
+            raise ValueError(f"width {self.width} must be an even multiple of heads {self.heads}")
+        if self.tap > self.blocks:
+            raise ValueError(f"tap {self.tap} reaches beyond the {self.blocks} blocks")
+        return self
 
 
 class FlowRecommender(NoisyEncoder):

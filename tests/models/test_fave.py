@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from flow_helpers import ITEMS, WIDTH, WINDOW, Given, histories, small, step_draw, targets, with_fixed_weights
+from pydantic import ValidationError
 from torch import Tensor
 
 from fave_bench.errors import UsageError
@@ -15,7 +16,7 @@ from fave_bench.randomness import UserDraw
 
 PAPER: dict[str, Any] = {
     "s2_param": "endpoint", "anchor": "valid", "r_scale": "consistent", "ce_input": "f", "source_loss": "full_norm",
-    "jvp_tangent": "model", "key_mask": "on", "rho_infer": None,
+    "jvp_tangent": "model", "key_mask": "on",
 }  # fmt: skip
 
 
@@ -227,6 +228,12 @@ def test_the_released_source_loss_of_stage_two_decodes_the_prediction_and_of_sta
         mask=model.mask(history), noise=given["noise"],
     )  # fmt: skip
     assert torch.allclose(decoded[0], x_t + (1 - given["t"])[:, None] * f, atol=1e-5)
+
+
+def test_sizes_that_do_not_fit_are_refused() -> None:
+    for sizes in ({"width": 30}, {"blocks": 3, "tap": 4}, {"colour": 1}):
+        with pytest.raises(ValidationError):
+            FaveConfig(**sizes)
 
 
 def test_r_is_one_with_probability_p_end_and_otherwise_beyond_t() -> None:
