@@ -34,7 +34,7 @@ def fetch(entry: Entry, download: Download) -> Path:
     differs. A file that was there before stays until a verified one takes its place.
     """
     folder = cache.folder(entry.name)
-    logging.getLogger(pooch.__name__).setLevel(logging.WARNING)  # it would print hashes and paths
+    pooch.get_logger().setLevel(logging.WARNING)  # it would print hashes and paths
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder / f".{download.file}.lock"):

@@ -107,6 +107,13 @@ def test_a_file_is_fetched_once(own_cache: Path, checked: bool) -> None:
     assert not list(path.parent.glob("*.part"))
 
 
+def test_only_what_is_fetched_is_said(capfd: pytest.CaptureFixture[str]) -> None:
+    with serving(Site()) as site:
+        get(site, checked=False)
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", f"{FILE}: fetching {site.url}\n")
+
+
 def test_a_broken_connection_goes_on_where_it_broke(own_cache: Path) -> None:
     with serving(Site(break_after=[1_000_000, 500_000])) as site:
         assert get(site).read_bytes() == CONTENT

@@ -86,6 +86,15 @@ def test_a_damaged_cache_is_read_again_from_the_source(tmp_path: Path, own_cache
     assert data.load("mine", path).fingerprint == before.fingerprint
 
 
+def test_a_cache_of_another_version_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = prepare("mine", write_u_data(tmp_path / "u.data", EVENTS))
+    cache.remember("mine", stored.key, None)
+    monkeypatch.setattr(cache, "VERSION", cache.VERSION + 1)
+    assert cache.read("mine", stored.key) is None and not data.available("mine")
+    assert prepare("mine", tmp_path / "u.data").sequences.fingerprint == stored.sequences.fingerprint
+    assert data.available("mine")
+
+
 def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FAVE_BENCH_CACHE", str(tmp_path / "file"))
