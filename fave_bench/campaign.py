@@ -27,7 +27,7 @@ class Profile:
 
 
 PROFILES = {
-    "demo": Profile("synthetic data, under 2 minutes on 2 cores", ("demo",), (0,), 6),
+    "demo": Profile("synthetic data, under 2 minutes on 2 cores", ("demo",), (0,), 4),
     "quick": Profile("MovieLens-100k, 60 s of training a run, under 20 minutes on 2 cores", ("ml-100k",), (0,), 60),
     "full": Profile("three datasets, three seeds, to convergence", ("ml-100k", "beauty", "steam"), (0, 1, 2), None),
 }

@@ -78,6 +78,7 @@ class Run:
             "training": self.plan.training.model_dump(mode="json") if self.kind.samples != "none" else {},
         }
         changed = (f"{key.removeprefix('model.')}={value}" for key, value in sorted(spec.overrides.items()))
+        self._last_look: tuple[PhaseRanks, float] | None = None
         self.variant = ",".join(filter(None, [self.plan.variant, *changed]))
         self.key = key_of(
             config=self.config,
@@ -114,7 +115,7 @@ class Run:
         checkpoint = store.root / ".work" / self.key / "checkpoint.pt"
         model = self._model()
         outcome = self._train(model, checkpoint, interrupted)
-        timed = {phase: self._rank(model, phase) for phase in ("validation", "test")}
+        timed = {"validation": self._last_look or self._rank(model, "validation"), "test": self._rank(model, "test")}
         ranks = {phase: phase_ranks for phase, (phase_ranks, _) in timed.items()}
         record = self._record(model, outcome, ranks, {f"{phase}_seconds": s for phase, (_, s) in timed.items()})
         weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
@@ -129,6 +130,11 @@ class Run:
         model.fit(self.sequences, self.split)
         return model
 
+    def _look(self, model: Recommender) -> ByProtocol:
+        """Validation metrics; the ranks behind them are kept, as they are final if these weights turn out to be."""
+        self._last_look = self._rank(model, "validation")
+        return metrics_of(self._last_look[0])
+
     def _train(self, model: Recommender, checkpoint: Path, interrupted: Callable[[], bool]) -> Outcome:
         if model.samples == "none":
             return Outcome(stopped_because="closed-form")
@@ -138,19 +144,23 @@ class Run:
             model,
             samples,
             self.plan.training,
-            lambda trained: metrics_of(self._rank(trained, "validation", lists=0)[0]),
+            self._look,
             seed=self.spec.seed,
             checkpoint_path=checkpoint,
             interrupted=interrupted,
         )
-        return trainer.run()
+        outcome = trainer.run()
+        if not outcome.ended_on_best:
+            self._last_look = None
+        return outcome
 
-    def _rank(self, model: Recommender, phase: str, lists: int = LIST_LENGTH) -> tuple[PhaseRanks, float]:
+    def _rank(self, model: Recommender, phase: str) -> tuple[PhaseRanks, float]:
         """Ranks of one phase, and the wall-clock seconds that encoding, sampling, scoring and ranking took."""
         items = torch.as_tensor(self.sequences.items, dtype=torch.int64, device=self.device)
         questions = self.split.validation if phase == "validation" else self.split.test
         began = time.perf_counter()
         seed = seed_of(self.spec.seed, "draw", phase)
+        lists = LIST_LENGTH if phase == "test" else 0
         ranks = rank_phase(model, items, questions, window=self.plan.model_config.window, seed=seed, lists=lists)
         return ranks, time.perf_counter() - began
 

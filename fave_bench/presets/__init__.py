@@ -3,7 +3,8 @@
 A preset file holds ``[model]`` and ``[training]`` tables shared by all its settings, a table per setting with what
 differs (``[paper.model]``), optional ``[variants.NAME]`` tables laid over a setting, and ``rows``: the settings and
 variants that a campaign runs, as "setting" or "setting/variant". ``[quick]`` tables are laid over all of it in the
-profiles that give a run a minute. Synthetic sets and users' own data use ``default/``.
+profiles that give a run a minute. ``base = "default"`` takes over another folder's file first. Synthetic sets and
+users' own data use ``default/``.
 """
 
 import tomllib
@@ -19,7 +20,7 @@ from fave_bench.models.contract import ModelConfig
 from fave_bench.training.config import Training
 
 FOLDER = Path(__file__).parent
-RESERVED = {"rows", "model", "training", "variants", "quick"}
+RESERVED = {"base", "rows", "model", "training", "variants", "quick"}
 Tree = dict[str, Any]
 M = TypeVar("M", bound=BaseModel)
 
@@ -101,7 +102,8 @@ def _read(dataset: str, model: str) -> Tree:
         path = FOLDER / folder / f"{model}.toml"
         if path.is_file():
             try:
-                return tomllib.loads(path.read_text(encoding="utf-8"))
+                tree = tomllib.loads(path.read_text(encoding="utf-8"))
+                return _overlay(_read(tree["base"], model), tree) if "base" in tree else tree
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
                 raise BenchError(f"preset {folder}/{model}.toml: {error}") from None
     return {}

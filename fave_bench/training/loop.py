@@ -46,6 +46,8 @@ class Outcome:
     seconds: float = 0.0
     """Spent on steps; looks at validation are not counted."""
     samples: int = 0
+    ended_on_best: bool = False
+    """Whether the weights kept are those of the last look at validation."""
     curve: list[dict[str, Any]] = field(default_factory=list)
     """One entry per look at validation, in the shape of records.schema.Look."""
 
@@ -135,6 +137,7 @@ class Trainer:
                 self._save(at, due=at.epoch == at.stage.epochs or at.stopping.exhausted or out_of_time)
         self.model.load_state_dict(at.best)
         self.outcome.best_epoch = at.stopping.best_epoch
+        self.outcome.ended_on_best = at.stopping.best_epoch > 0 and at.stopping.looks_since_best == 0
         if self.outcome.stopped_because != "budget":  # one stage cut short is enough for a run not to have converged
             self.outcome.stopped_because = (
                 "budget" if out_of_time else "converged" if at.stopping.exhausted else "epochs"
