@@ -64,7 +64,7 @@ class Markov(Recommender):
         place = torch.arange(len(row), device=last.device) - (successors.cumsum(0) - successors)[row]
         cell = first[row] + place
         scores = (mu * self.popularity).repeat(len(last), 1)
-        scores[row, self.following[cell]] += self.counts[cell]
+        scores.view(-1).index_add_(0, row * self.vocabulary + self.following[cell], self.counts[cell])
         total = torch.zeros_like(scores[:, 0]).index_add_(
             0, row, self.counts[cell]
         )  # whole numbers: exact in any order
