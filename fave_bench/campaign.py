@@ -67,11 +67,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name not in registry.names():
             raise unknown("model", name, registry.names())
     device, store = resolve_device(arguments.device), Store(arguments.results)
-    profile, datasets, problems = _available(PROFILES[arguments.profile], arguments.datasets)
+    profile, datasets, problems = _available(PROFILES[arguments.profile], arguments.datasets, fetch=not arguments.plan)
     runs, broken = _runs(profile, datasets, arguments.models or registry.names(), arguments.seeds, device)
     problems += broken
     if arguments.plan:
         _print_plan(runs, store, profile)
+        for sentence in problems:
+            print(f"not planned: {sentence}")
         return 0
     deadline = began + arguments.time_budget if arguments.time_budget else None
     with Interruption(deadline) as interruption:
@@ -85,12 +87,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return interruption.exit_code or int(bool(problems or failed))
 
 
-def _available(profile: Profile, asked: Sequence[str] | None) -> tuple[Profile, list[str], list[str]]:
+def _available(profile: Profile, asked: Sequence[str] | None, *, fetch: bool) -> tuple[Profile, list[str], list[str]]:
     """The datasets that can be had; where the default profile has none, the synthetic demo stands in, loudly."""
     from fave_bench import data
 
     have, missing = [], []
     for name in asked or profile.datasets:
+        if not fetch and not data.available(name):
+            missing.append(f"{name} is not on this machine yet; running, or the verb prepare, looks for it")
+            continue
         try:
             data.load(name)
             have.append(name)
@@ -98,7 +103,7 @@ def _available(profile: Profile, asked: Sequence[str] | None) -> tuple[Profile, 
             if asked:
                 raise
             missing.append(str(error))
-    if have or asked:
+    if have or asked or not fetch:
         return profile, have, missing
     say(f"No real dataset can be had here, so this runs on SYNTHETIC data ('demo'): {missing[0]}")
     demo = PROFILES["demo"]
