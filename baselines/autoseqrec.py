@@ -102,6 +102,7 @@ class AutoSeqRec(Recommender):
         width: int = Field(256, ge=1)
         """D."""
         encoder_dropout: float = Field(0.3, ge=0, lt=1)
+        """Before the encoder's ReLU."""
         decoder_dropout: float = Field(0.2, ge=0, lt=1)
         """Of the source and target decoders; the user decoder has none."""
         weight_both: float = Field(0.2, ge=0, le=1)

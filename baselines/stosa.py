@@ -117,10 +117,13 @@ class STOSA(Recommender):
         d: int = Field(128, ge=1)
         """Width of each stream."""
         layers: int = Field(1, ge=1)
+        """n, attention and feed-forward in each."""
         heads: int = Field(4, ge=1)
+        """Attention heads, each with its share of both streams."""
         dropout: float = Field(0.3, ge=0, lt=1)
         """On the input and on every sublayer's output."""
         attention_dropout: float = Field(0.0, ge=0, lt=1)
+        """On the attention weights A."""
         margin_weight: float = Field(0.005, ge=0)
         """w, of the term that keeps positive and negative items apart."""
         mean_stream: Literal["public", "fixed"] = "public"

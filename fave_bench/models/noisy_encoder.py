@@ -29,8 +29,11 @@ class NoisyEncoderConfig(ModelConfig):
     width: int = Field(128, ge=2)
     """d."""
     blocks: int = Field(4, ge=1)
+    """Transformer blocks."""
     heads: int = Field(4, ge=1)
+    """Attention heads."""
     dropout: float = Field(0.1, ge=0, lt=1)
+    """Inside the blocks, on their outputs and before the last layer norm."""
     emb_dropout: float = Field(0.3, ge=0, lt=1)
     """Dropout of the item vectors, before the layer norm."""
     position: Literal["rope", "none", "learned"] = "none"
