@@ -40,6 +40,9 @@ class NoisyEncoderConfig(ModelConfig):
     """Inside the blocks, on their outputs and before the last layer norm."""
     emb_dropout: float = Field(0.3, ge=0, lt=1)
     """Dropout of the item vectors, before the layer norm."""
+    output_gain: float = Field(1.0, gt=0)
+    """Initial gain of the last layer norm, 1 in the releases: logits over N(0, 1) item vectors then start with a
+    deviation of √d, which the first epochs unlearn. A small gain starts near the uniform distribution instead."""
     position: Literal["rope", "none", "learned"] = "none"
     """Where order comes from: rotary by slot index, nowhere, or a learned vector per slot (added before the norm)."""
     key_mask: Literal["off", "on"] = "off"
@@ -72,6 +75,7 @@ class NoisyEncoder(GenerativeRecommender):
         self.positions = nn.Embedding(config.window, d)
         self.emb_dropout, self.dropout = Dropout(config.emb_dropout), Dropout(config.dropout)
         self.norm_in, self.norm_out = nn.LayerNorm(d, eps=1e-12), nn.LayerNorm(d, eps=1e-12)
+        nn.init.constant_(self.norm_out.weight, config.output_gain)
         self.layers = nn.ModuleList(layers)
 
     def embed(self, history: Tensor) -> Tensor:
