@@ -1,5 +1,6 @@
 """Laws of FAVE, its two stages and its switches (models.md, section 7)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,10 +10,10 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from fave_bench.errors import UsageError
-from fave_bench.models import noisy_encoder
+from fave_bench.models import fave, noisy_encoder
 from fave_bench.models.contract import Batch, parameter_count
 from fave_bench.models.fave import Fave, FaveConfig
-from fave_bench.models.flow import point
+from fave_bench.models.flow import directional_derivative, point
 from fave_bench.randomness import UserDraw
 
 PAPER: dict[str, Any] = {
@@ -219,6 +220,35 @@ def test_stage_two_terms_are_their_equations(settings: dict[str, Any]) -> None:
     }
     for name, value in expected.items():
         assert torch.allclose(terms[name], value, rtol=1e-5), name
+
+
+def by_two_reverse_passes(
+    network: Callable[..., tuple[Tensor, Tensor]], at: tuple[Tensor, ...], along: tuple[Tensor, ...]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The directional derivative without forward mode: d/dp of (pᵀJ) along the direction."""
+    at = tuple(value.requires_grad_() if value.is_leaf else value for value in at)
+    f, other = network(*at)
+    probe = torch.ones_like(f, requires_grad=True)
+    pulled = torch.autograd.grad(f, at, probe, create_graph=True)
+    return f, torch.autograd.grad(pulled, probe, along, create_graph=True)[0], other
+
+
+@pytest.mark.parametrize("key_mask", ["off", "on"])
+def test_stage_two_gradients_need_no_forward_mode_to_be_right(key_mask: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = finetuned(alpha=1.0, gamma=50.0, delta=0.5, key_mask=key_mask, source_loss="full_norm").double()
+    given = {name: value.double() for name, value in injected(3).items()}
+    weights = {name: p for name, p in model.named_parameters() if p.requires_grad and "cross" not in name}
+    found = []
+    for rule in (directional_derivative, by_two_reverse_passes):
+        monkeypatch.setattr(fave, "directional_derivative", rule)
+        terms = model.finetune_losses(histories(3, 12, 7), targets(3), draw=step_draw(), **given)
+        gradients = torch.autograd.grad(
+            torch.stack(list(terms.values())).sum(), list(weights.values()), allow_unused=True
+        )
+        found.append(dict(zip(weights, gradients, strict=True)))
+    for name in weights:
+        a, b = (gradients[name] for gradients in found)
+        assert (a is None) == (b is None) and (a is None or torch.allclose(a, b, rtol=1e-7, atol=1e-10)), name
 
 
 def test_stage_one_s_r_is_one_in_the_network_s_unit_as_released_or_999_when_consistent() -> None:
