@@ -1,6 +1,6 @@
 """FMRec: "Flow Matching based Sequential Recommender Model", a bidirectional encoder and 30 Euler steps.
 
-Variant: the authors' public code, with the quirks of models.md section 3.9 (F1..F17).
+Variant: the authors' public code, with the quirks of docs/fidelity.md (F1..F16).
   path        t = 1 is data (F8): x_t = t e_target + (1-t) ε, t by mode sampling on [0.001, 1]
   network     f(e_seq, x_t, 999 t): e_seq + λ ⊙ (x_t + τ) through four pre-LN blocks, x + drop(MHA(LN x)),
               x + drop(FFN(LN x)), then dropout on the block's output; LN; last slot. No positions (F2), bidirectional

@@ -1,10 +1,10 @@
 """SASRec: self-attentive sequential recommendation (Kang & McAuley, ICDM 2018).
 
 Variant: the authors' TensorFlow code. Item vectors scaled by sqrt(d) plus learned positions; blocks whose queries are
-normalised while keys and values are not, whose residuals add the *normalised* input (Q2 of the sheet), no output
+normalised while keys and values are not, whose residuals add the *normalised* input, no output
 projection; causal mask and key mask; a final layer norm; the unscaled table scores the result.
 
-Loss, the declared axis of this file (sheet 3.3, Q1):
+Loss, the declared axis of this file :
   bce  as published: -log s(pos) - log(1 - s(neg)) with one uniform negative outside the user's training items,
        averaged over slots that have a target.
   ce   full cross-entropy over all N items at the same slots ("SASRec+", Klenitskiy & Vasilev, RecSys 2023).

@@ -51,7 +51,7 @@ def deduplicated(actions: Interactions) -> Interactions:
 def core(actions: Interactions, min_user: int, min_item: int, *, iterated: bool = True) -> Interactions:
     """Keep users with at least `min_user` actions and items with at least `min_item`.
 
-    Iterated, the result is the largest subset in which both hold, whatever the order of removal (models.md 1.6).
+    Iterated, the result is the largest subset in which both hold, whatever the order of removal.
     In a single pass both minima apply to the raw counts, so the result may break them.
     """
     keep = np.ones(len(actions), bool)

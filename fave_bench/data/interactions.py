@@ -83,7 +83,7 @@ def to_sequences(actions: Interactions, name: str, source: str) -> Sequences:
 
     Users ascend by integer value where every user id is an integer, else follow their first appearance. Actions of
     one user are sorted by time, and those of the same second keep file order: the test target of 415 of the 943
-    users of ml-100k hangs on it (models.md 1.2). Items are numbered 1..N by first appearance in that order.
+    users of ml-100k hangs on it. Items are numbered 1..N by first appearance in that order.
     Raises BenchError where nothing is left.
     """
     if len(actions) == 0:

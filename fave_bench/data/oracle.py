@@ -8,7 +8,7 @@ CUTOFFS = (5, 10, 20)
 
 
 def gains(items: int) -> dict[str, FloatArray]:
-    """Metric -> (N,) value of finding the target at rank 1..N (evaluation.md's H@K, N@K and reciprocal rank)."""
+    """Metric -> (N,) value of finding the target at rank 1..N (H@K, N@K and reciprocal rank)."""
     rank = np.arange(1, items + 1)
     discounted = 1 / np.log2(rank + 1)
     values: dict[str, FloatArray] = {}

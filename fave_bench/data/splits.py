@@ -37,7 +37,7 @@ class Split:
 
 
 def leave_one_out(sequences: Sequences) -> Split:
-    """Last item for test, the one before for validation, the rest for training (models.md 1.3).
+    """Last item for test, the one before for validation, the rest for training.
 
     The validation item is part of the test history and never a training target.
     """

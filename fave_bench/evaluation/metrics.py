@@ -64,7 +64,7 @@ def _means(phase: PhaseRanks, protocol: Protocol) -> tuple[dict[str, float], dic
 
 
 def check_consistency(metrics: Mapping[str, float], *, ties: bool = False, tolerance: float = 1e-9) -> None:
-    """Assert the arithmetic that one relevant item per user imposes (evaluation.md); BenchError names what breaks it.
+    """Assert the arithmetic that one relevant item per user imposes; BenchError names what breaks it.
 
     A user who enters between cut-offs j < k ranks in j+1..k and adds between 1/log2(k+1) and 1/log2(j+2) to NDCG.
     Being linear, this survives any averaging. With `ties` a rank may be j + 1/2, which raises the upper bound to

@@ -71,9 +71,9 @@ def boards(records: Iterable[Record], datasets: Iterable[str], printed: Overall)
     found: dict[tuple[str, str, str], list[Record]] = {}
     for record in records:
         found.setdefault((record.dataset.name, record.dataset.split, record.dataset.fingerprint), []).append(record)
-    made = [Board(name, group[0], _lines(group, printed)) for (name, _, _), group in sorted(found.items())]
+    made = [Board(name, group[0], _lines(group, printed, name)) for (name, _, _), group in sorted(found.items())]
     missing = sorted(set(datasets) - {board.dataset for board in made})
-    made += [Board(name, None, _lines([], printed)) for name in missing]
+    made += [Board(name, None, _lines([], printed, name)) for name in missing]
     return sorted(made, key=lambda board: (board.synthetic, _position(board.dataset, printed.datasets)))
 
 
@@ -81,15 +81,19 @@ def _position(name: str, order: tuple[str, ...]) -> tuple[int, str]:
     return (order.index(name), "") if name in order else (len(order), name)
 
 
-def _lines(records: list[Record], printed: Overall) -> tuple[Line, ...]:
-    """The paper's models in its order, whether run or not, then closed-form references, then the others by title."""
+def _lines(records: list[Record], printed: Overall, dataset: str) -> tuple[Line, ...]:
+    """The paper's models in its order, then closed-form references, then the others by title.
+
+    On a dataset the papers report, a model of theirs that nobody ran has a line as well.
+    """
     by_title: dict[str, list[Summary]] = {}
     for summary in summarise(records):
         by_title.setdefault(summary.first.title, []).append(summary)
     lines: list[Line] = []
     for title in printed.models:
         summaries = by_title.pop(title, [])
-        lines += _labelled(title, summaries) or [Line(title, None)]
+        absent = [Line(title, None)] if dataset in printed.datasets else []
+        lines += _labelled(title, summaries) or absent
     for title in sorted(by_title, key=lambda title: (by_title[title][0].stopped_because != "closed-form", title)):
         lines += _labelled(title, by_title[title])
     return tuple(lines)

@@ -32,7 +32,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str | None:
-        """`reproduced` within 1.96 s of the printed number, else `higher` or `lower` (evaluation.md).
+        """`reproduced` within 1.96 s of the printed number, else `higher` or `lower`.
 
         s joins the sampling error of the users with the spread over our seeds; the printed value's own error is
         unknown. A run cut short is `not converged`, a model nobody ran `not run`; None where there is nothing to judge.

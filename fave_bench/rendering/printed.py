@@ -39,7 +39,7 @@ class Overall:
         return self.values.get((model, dataset, metric))
 
     def impossible(self, model: str, dataset: str) -> bool:
-        """Whether no single run can give what is printed for this model on this dataset (models.md 1.8)."""
+        """Whether no single run can give what is printed for this model on this dataset."""
         row = {metric: number for (*of, metric), number in self.values.items() if of == [model, dataset]}
         printed = {metric: number.percent / 100 for metric, number in row.items()}
         try:  # two differences of two rounded numbers are compared

@@ -29,7 +29,7 @@ class Stage(_Frozen):
     """Stop after so many looks in a row without improvement."""
     selection: Literal["N@20", "any"] = "N@20"
     """`N@20`: validation N@20 under protocol `filtered`. `any`: the released rule, under protocol `released`: a look
-    improves if any metric of `selection_metrics` beats its own best (models.md, FMRec F13 and FAVE §2)."""
+    improves if any metric of `selection_metrics` beats its own best (docs/fidelity.md, F13)."""
     selection_metrics: tuple[str, ...] = ("H@10", "N@10", "H@20", "N@20")
     budget_share: float = Field(1.0, gt=0)
     """This stage's share of a wall-clock budget, relative to the other stages'."""

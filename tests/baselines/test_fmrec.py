@@ -1,4 +1,4 @@
-"""Laws of FMRec and its switches (models.md, section 7)."""
+"""Laws of FMRec and its switches."""
 
 from typing import Any
 

@@ -50,7 +50,7 @@ def test_a_tie_at_the_cut_off_needs_the_wider_bound() -> None:
 @pytest.mark.parametrize(
     "printed",
     [
-        {"H@10": 0.062648, "H@20": 0.089791, "N@10": 0.032305, "N@20": 0.036563},  # SASRec, Beauty (models.md 1.8)
+        {"H@10": 0.062648, "H@20": 0.089791, "N@10": 0.032305, "N@20": 0.036563},  # SASRec, Beauty
         {"H@10": 0.2, "N@10": 0.3},
         {"H@10": 1.2, "N@10": 0.6},
         {"H@5": 0.2, "N@5": 0.1, "H@10": 0.1, "N@10": 0.05},
@@ -73,7 +73,7 @@ def test_filtered_is_the_mean_and_released_the_mean_of_batch_means(pairs: list[t
 
 
 def test_the_batch_grid_of_ml_100k() -> None:
-    higher = [0] * 131 + [99] * 381 + [0] * 115 + [99] * 316  # FAVE's printed H@20 (models.md 1.8)
+    higher = [0] * 131 + [99] * 381 + [0] * 115 + [99] * 316  # FAVE's printed H@20
     metrics = metrics_of(phase_of(higher))
     assert round(100 * metrics["released"]["H@20"], 4) == 26.1340
     assert round(100 * metrics["filtered"]["H@20"], 2) == 26.09

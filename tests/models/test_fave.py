@@ -1,4 +1,4 @@
-"""Laws of FAVE, its two stages and its switches (models.md, section 7)."""
+"""Laws of FAVE, its two stages and its switches."""
 
 from collections.abc import Callable
 from typing import Any

@@ -14,7 +14,7 @@ LARGEST = 1 << 63
 
 
 def read(source: Source) -> Interactions:
-    """Each user's train, val and test lists joined, which is their sequence (models.md 1.3).
+    """Each user's train, val and test lists joined, which is their sequence.
 
     Ids that `smap` (items) and `umap` (users) translate are given back as the source's own.
     """
