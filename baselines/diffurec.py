@@ -28,10 +28,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from fave_bench.models.blocks import Attention, FeedForward, Mask, TimeEmbedding
+from fave_bench.models.blocks import Mask, PreNormBlock, TimeEmbedding
 from fave_bench.models.contract import Batch
 from fave_bench.models.diffusion import Array, Noising, Schedule, denoise
-from fave_bench.models.dropout import Dropout
 from fave_bench.models.flow import on_host
 from fave_bench.models.noisy_encoder import NoisyEncoder, NoisyEncoderConfig, unused_layers
 from fave_bench.randomness import Draw
@@ -54,25 +53,14 @@ class DiffuRecConfig(NoisyEncoderConfig):
     """Steps of the reverse diffusion at inference; fewer than T respace the schedule."""
 
 
-class Block(nn.Module):
-    """A pre-LN Transformer block with a dropout on its output."""
+class Block(PreNormBlock):
+    """The shared block; its feed-forward biases start as torch has them, not at 0."""
 
     def __init__(self, config: DiffuRecConfig) -> None:
-        super().__init__()
-        d, window = config.width, config.window if config.position == "rope" else 0
-        self.norm_attention, self.norm_forward = nn.LayerNorm(d, eps=1e-12), nn.LayerNorm(d, eps=1e-12)
-        self.attention = Attention(d, config.heads, config.dropout, rope_window=window)
-        self.feed_forward = FeedForward(d, config.dropout)
-        for linear in (self.feed_forward.inner, self.feed_forward.outer):  # biases start as torch has them, not at 0
+        window = config.window if config.position == "rope" else 0
+        super().__init__(config.width, config.heads, config.dropout, rope_window=window)
+        for linear in (self.feed_forward.inner, self.feed_forward.outer):
             nn.init.uniform_(linear.bias, -(linear.in_features**-0.5), linear.in_features**-0.5)
-        self.dropout = Dropout(config.dropout)
-
-    def forward(self, h: Tensor, _e_seq: Tensor, mask: Mask, *, last: bool) -> Tensor:
-        """(B, L, d) -> (B, L, d), or (B, 1, d) when only the last slot is wanted."""
-        normed = self.norm_attention(h)
-        queries, x = (normed[:, -1:], h[:, -1:]) if last else (normed, h)
-        x = x + self.dropout(self.attention(queries, normed, mask))
-        return self.dropout(x + self.dropout(self.feed_forward(self.norm_forward(x))))
 
 
 class DiffuRec(NoisyEncoder):

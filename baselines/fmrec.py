@@ -24,9 +24,8 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fave_bench.models.blocks import Attention, FeedForward, Mask, TimeEmbedding
+from fave_bench.models.blocks import Mask, PreNormBlock, TimeEmbedding
 from fave_bench.models.contract import Batch
-from fave_bench.models.dropout import Dropout
 from fave_bench.models.flow import Path, endpoint, on_host, point, sample_times, velocity
 from fave_bench.models.flow_model import FlowConfig, FlowRecommender
 from fave_bench.randomness import Draw
@@ -39,25 +38,6 @@ class FMRecConfig(FlowConfig):
     """x_t = t x1 + (1-t) x0 (released), or sin(πt/2) x1 + cos(πt/2) x0."""
 
 
-class Block(nn.Module):
-    """A pre-LN Transformer block with a dropout on its output."""
-
-    def __init__(self, config: FMRecConfig) -> None:
-        super().__init__()
-        d, window = config.width, config.window if config.position == "rope" else 0
-        self.norm_attention, self.norm_forward = nn.LayerNorm(d, eps=1e-12), nn.LayerNorm(d, eps=1e-12)
-        self.attention = Attention(d, config.heads, config.dropout, rope_window=window)
-        self.feed_forward = FeedForward(d, config.dropout)
-        self.dropout = Dropout(config.dropout)
-
-    def forward(self, h: Tensor, _e_seq: Tensor, mask: Mask, *, last: bool) -> Tensor:
-        """(B, L, d) -> (B, L, d), or (B, 1, d) when only the last slot is wanted."""
-        normed = self.norm_attention(h)
-        queries, x = (normed[:, -1:], h[:, -1:]) if last else (normed, h)
-        x = x + self.dropout(self.attention(queries, normed, mask))
-        return self.dropout(x + self.dropout(self.feed_forward(self.norm_forward(x))))
-
-
 class FMRec(FlowRecommender):
     """FMRec as released, with the paper's alternatives behind switches."""
 
@@ -67,7 +47,11 @@ class FMRec(FlowRecommender):
     released_root = "fm.xstart_model"
 
     def __init__(self, config: FMRecConfig, num_items: int) -> None:
-        super().__init__(config, num_items, [Block(config) for _ in range(config.blocks)])
+        window = config.window if config.position == "rope" else 0
+        blocks: list[nn.Module] = [
+            PreNormBlock(config.width, config.heads, config.dropout, rope_window=window) for _ in range(config.blocks)
+        ]
+        super().__init__(config, num_items, blocks)
         self.time = TimeEmbedding(config.width)
 
     def network(

@@ -118,6 +118,24 @@ class FeedForward(nn.Module):
         return self.outer(self.dropout(F.gelu(self.inner(x), approximate="tanh")))
 
 
+class PreNormBlock(nn.Module):
+    """The block of FMRec and DiffuRec: pre-LN, x + drop(MHA(LN x)), x + drop(FFN(LN x)), dropout on its output."""
+
+    def __init__(self, d: int, heads: int, dropout: float, *, rope_window: int = 0) -> None:
+        super().__init__()
+        self.norm_attention, self.norm_forward = nn.LayerNorm(d, eps=1e-12), nn.LayerNorm(d, eps=1e-12)
+        self.attention = Attention(d, heads, dropout, rope_window=rope_window)
+        self.feed_forward = FeedForward(d, dropout)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, h: Tensor, _e_seq: Tensor, mask: Mask, *, last: bool) -> Tensor:
+        """(B, L, d) -> (B, L, d), or (B, 1, d) when only the last slot is wanted."""
+        normed = self.norm_attention(h)
+        queries, x = (normed[:, -1:], h[:, -1:]) if last else (normed, h)
+        x = x + self.dropout(self.attention(queries, normed, mask))
+        return self.dropout(x + self.dropout(self.feed_forward(self.norm_forward(x))))
+
+
 class TimeEmbedding(nn.Module):
     """Sinusoid (cosines first, base 10000) of a time in network units, then d -> 4d -> d with SiLU."""
 

@@ -10,7 +10,7 @@ else U(t, 1). (f, ḟ) is one forward-mode pass along (v, 1, 0).
     match, target_ce, source as below              straight  γ mean(ḟ²)
 Inference: 30 Euler steps from noise after `pretrain`; after `finetune` one step from the anchor (eq. 25).
 
-The defaults are setting `released`: what the authors' code executes, quirks A1-A28 of docs/fidelity.md included. In stage 2 it
+The defaults are setting `released`: what the authors' code executes, with the quirks of docs/fidelity.md. In stage 2 it
 regresses f -> v = x1 - x0, takes CE and the source loss on x̂ = x_t + (1-t) f (which holds the label whenever t > 0),
 and at test time returns f itself. Setting `paper` is:
     s2_param = endpoint        f -> x1 and x̂ = f (eqs. 21, 25)
