@@ -61,7 +61,6 @@ class Resuming:
         """`part` outlives a broken transfer and even the process."""
 
     def __call__(self, url: str, output_file: str, _: Any) -> None:
-        say(f"{self.download.file}: fetching {url}")
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 if self._receive(url):
@@ -98,6 +97,8 @@ class Resuming:
         goes_on = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         if response.status == 206 and not goes_on:
             raise ConnectionError("the server answered with another part of the file than asked for")
+        if not goes_on:
+            say(f"{self.download.file}: fetching {response.url}")
         length = response.headers.get("Content-Length")
         total = (have if goes_on else 0) + int(length) if length else None
         with (
