@@ -163,23 +163,27 @@ def _print_plan(runs: "list[Run]", store: "Store", profile: Profile) -> None:
             like = speeds.get((run.spec.dataset, run.spec.model, run.plan.setting, run.variant))
             seconds = estimate(run, profile, like)
             total, unknown_runs = total + (seconds or 0), unknown_runs + (seconds is None)
-            state = f"to do, about {_duration(seconds)}" if seconds is not None else "to do, time unknown"
+            bound = "at most" if like and like.truncated and profile.run_budget is None else "about"
+            state = f"to do, {bound} {_duration(seconds)}" if seconds is not None else "to do, time unknown"
         print(f"{run.key}  {run!s:50} {state}")
     print(
-        f"{len(runs)} runs; about {_duration(total)} to do"
+        f"{len(runs)} runs; {_duration(total)} to do at most"
         + (f", and {unknown_runs} without an estimate" * bool(unknown_runs))
     )
 
 
 def estimate(run: "Run", profile: Profile, like: "Record | None") -> float | None:
-    """Seconds a run will take: its budget, or the epochs and speed of a recorded run of the same row; plus ranking."""
+    """Seconds a run will take: its budget, what a full run of the row took, or its epoch limit at a cut run's speed."""
     ranking = sum(_ranking_seconds(like)) if like else 0.0
     if run.kind.samples == "none":
         return ranking
     if profile.run_budget is not None:
         return profile.run_budget + ranking
-    if like is None or like.truncated:
+    if like is None or not like.training.epochs:
         return None
+    if like.truncated:
+        limit = sum(stage.epochs for stage in run.plan.training.stages.values())
+        return limit * like.training.seconds / like.training.epochs + ranking
     return like.training.seconds + ranking
 
 
