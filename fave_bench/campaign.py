@@ -10,6 +10,8 @@ from fave_bench.cli import Parser, add_device, add_results, entry, say
 from fave_bench.errors import BenchError, unknown
 
 if TYPE_CHECKING:
+    import torch
+
     from fave_bench.interruption import Interruption
     from fave_bench.records import Record, Store
     from fave_bench.runner import Run
@@ -111,7 +113,11 @@ def _available(profile: Profile, asked: Sequence[str] | None, *, fetch: bool) ->
 
 
 def _runs(
-    profile: Profile, datasets: Sequence[str], models: Sequence[str], seeds: Sequence[int] | None, device: "object"
+    profile: Profile,
+    datasets: Sequence[str],
+    models: Sequence[str],
+    seeds: Sequence[int] | None,
+    device: "torch.device",
 ) -> "tuple[list[Run], list[str]]":
     """All runs of the campaign, the first seed of everything before the second of anything; and what cannot be."""
     from fave_bench import presets
@@ -124,7 +130,7 @@ def _runs(
                 try:
                     for setting, variant in presets.rows(dataset, model):
                         spec = Spec(dataset, model, setting, variant, seed, quick=quick, time_budget=profile.run_budget)
-                        runs.append(Run(spec, device))  # type: ignore[arg-type]
+                        runs.append(Run(spec, device))
                 except BenchError as error:
                     broken[model] = str(error)
     return runs, list(broken.values())

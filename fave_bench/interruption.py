@@ -3,6 +3,7 @@
 import signal
 import time
 from types import FrameType, TracebackType
+from typing import Any
 
 
 class Interruption:
@@ -12,7 +13,7 @@ class Interruption:
         """`deadline` is a time.monotonic() value after which the answer is yes as well."""
         self.deadline = deadline
         self.signal: int | None = None
-        self._previous: dict[int, object] = {}
+        self._previous: dict[int, Any] = {}
 
     def __call__(self) -> bool:
         return self.signal is not None or (self.deadline is not None and time.monotonic() >= self.deadline)
@@ -38,4 +39,4 @@ class Interruption:
 
     def _restore(self) -> None:
         for number, handler in self._previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, handler)

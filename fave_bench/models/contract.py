@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
@@ -103,10 +102,3 @@ class GenerativeRecommender(Recommender):
 def parameter_count(model: nn.Module) -> int:
     """Number of scalars in a model's parameters, trained or not."""
     return sum(parameter.numel() for parameter in model.parameters())
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Where the model's parameters or buffers live (the CPU when it has none)."""
-    for tensor in (*model.parameters(), *model.buffers()):
-        return tensor.device
-    return torch.device("cpu")

@@ -53,9 +53,7 @@ def _only_model(module: ModuleType, attribute: str, name: str) -> type[Recommend
         candidates = [getattr(module, attribute, None)]
     else:
         candidates = [value for value in vars(module).values() if getattr(value, "__module__", None) == module.__name__]
-    found = [
-        c for c in candidates if isinstance(c, type) and issubclass(c, Recommender) and not vars(c).get("abstract")
-    ]
+    found = [c for c in candidates if isinstance(c, type) and issubclass(c, Recommender)]
     if len(found) != 1:
         raise BenchError(
             f"model '{name}': {module.__name__} must define exactly one Recommender, it defines {len(found)}"

@@ -5,6 +5,7 @@ import os
 import pickle
 import struct
 from collections import OrderedDict, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -153,11 +154,7 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "users", "items"), [("ml-100k", 943, 1682), ("beauty", 22_363, 12_101)])
-def test_the_public_files_are_plain(name: str, users: int, items: int) -> None:
-    folder = os.environ.get("FAVE_BENCH_DATA")
-    if folder is None and "CI" not in os.environ:
-        pytest.skip("FAVE_BENCH_DATA is not set: the public dataset.pkl files are not at hand")
-    assert folder is not None, "FAVE_BENCH_DATA must be set on CI"
-    tables: Any = load_plain(Path(folder) / name / "dataset.pkl")
+def test_the_public_files_are_plain(real_data: Callable[[str], Path], name: str, users: int, items: int) -> None:
+    tables: Any = load_plain(real_data(name) / "dataset.pkl")
     assert {len(tables[part]) for part in ("train", "val", "test")} == {users}
     assert len(tables["smap"]) == items
