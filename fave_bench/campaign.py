@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fave_bench.cli import Parser, add_device, add_results, entry, say
-from fave_bench.errors import BenchError, unknown
+from fave_bench.errors import BenchError, UsageError, unknown
 
 if TYPE_CHECKING:
     import torch
@@ -26,12 +26,18 @@ class Profile:
     seeds: tuple[int, ...]
     run_budget: float | None
     """Seconds of training a run; None trains to convergence."""
+    quick: bool
+    """Whether runs use the presets' tuning for short budgets."""
 
 
 PROFILES = {
-    "demo": Profile("synthetic data, under 2 minutes on 2 cores", ("demo",), (0,), 4),
-    "quick": Profile("MovieLens-100k, 60 s of training a run, under 20 minutes on 2 cores", ("ml-100k",), (0,), 60),
-    "full": Profile("three datasets, three seeds, to convergence", ("ml-100k", "beauty", "steam"), (0, 1, 2), None),
+    "demo": Profile("synthetic data, under 2 minutes on 2 cores", ("demo",), (0,), 4, True),
+    "quick": Profile(
+        "MovieLens-100k, 60 s of training a run, under 20 minutes on 2 cores", ("ml-100k",), (0,), 60, True
+    ),
+    "full": Profile(
+        "three datasets, three seeds, to convergence", ("ml-100k", "beauty", "steam"), (0, 1, 2), None, False
+    ),
 }
 
 
@@ -47,6 +53,7 @@ def parser() -> Parser:
     p.add_argument("--models", nargs="+", metavar="NAME", help="instead of all registered models")
     p.add_argument("--seeds", nargs="+", type=int, metavar="N", help="instead of the profile's")
     p.add_argument("--time-budget", type=float, metavar="SECONDS", help="start or continue no run after this long")
+    p.add_argument("--run-budget", type=float, metavar="SECONDS", help="train each run for so long at most")
     p.add_argument("--plan", action="store_true", help="print the runs with time estimates and start nothing")
     p.add_argument("--out", type=Path, default=Path("paper_tables"), metavar="DIR", help="where tables go")
     add_device(p)
@@ -63,13 +70,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     from fave_bench.records import Store
 
     began = time.monotonic()
-    if arguments.time_budget is not None and arguments.time_budget <= 0:
-        raise BenchError(f"--time-budget {arguments.time_budget}: give a positive number of seconds")
+    for option, seconds in (("--time-budget", arguments.time_budget), ("--run-budget", arguments.run_budget)):
+        if seconds is not None and not seconds > 0:
+            raise UsageError(f"{option} {seconds}: give a positive number of seconds")
     for name in arguments.models or ():
         if name not in registry.names():
             raise unknown("model", name, registry.names())
     device, store = resolve_device(arguments.device), Store(arguments.results)
     profile, datasets, problems = _available(PROFILES[arguments.profile], arguments.datasets, fetch=not arguments.plan)
+    if arguments.run_budget:
+        profile = replace(profile, run_budget=arguments.run_budget)
     runs, broken = _runs(profile, datasets, arguments.models or registry.names(), arguments.seeds, device)
     problems += broken
     if arguments.plan:
@@ -123,14 +133,14 @@ def _runs(
     from fave_bench import presets
     from fave_bench.runner import Run, Spec
 
-    runs, broken, quick = [], {}, profile.run_budget is not None
+    runs, broken = [], {}
     for seed in seeds or profile.seeds:
         for dataset in datasets:
             for model in models:
                 try:
                     for setting, variant in presets.rows(dataset, model):
-                        spec = Spec(dataset, model, setting, variant, seed, quick=quick, time_budget=profile.run_budget)
-                        runs.append(Run(spec, device))
+                        spec = Spec(dataset, model, setting, variant, seed, quick=profile.quick)
+                        runs.append(Run(replace(spec, time_budget=profile.run_budget), device))
                 except BenchError as error:
                     broken[model] = str(error)
     return runs, list(broken.values())

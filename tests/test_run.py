@@ -99,7 +99,7 @@ def test_an_unknown_dataset_is_one_sentence(tmp_path, capsys):
 
 def test_a_campaign_does_what_is_missing_and_renders(csv, tmp_path, capsys, monkeypatch):
     prepare.main(["--dataset", "mine", "--from", str(csv)])
-    monkeypatch.setitem(campaign.PROFILES, "demo", campaign.Profile("test", ("mine",), (0,), 0.5))
+    monkeypatch.setitem(campaign.PROFILES, "demo", campaign.Profile("test", ("mine",), (0,), 0.5, True))
     arguments = ["--profile", "demo", "--models", "popularity", "sasrec", "--device", "cpu"]
     arguments += ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "tables")]
     assert ending(campaign.main, [*arguments, "--plan"]) == 0
@@ -114,6 +114,32 @@ def test_a_campaign_does_what_is_missing_and_renders(csv, tmp_path, capsys, monk
     assert (tmp_path / "tables" / "overall.md").read_text() == rendered
 
 
+def test_a_campaign_takes_a_budget_for_its_runs(csv, tmp_path, monkeypatch):
+    prepare.main(["--dataset", "mine", "--from", str(csv)])
+    monkeypatch.setitem(campaign.PROFILES, "demo", campaign.Profile("test", ("mine",), (0,), 3600, True))
+    arguments = [
+        "--profile",
+        "demo",
+        "--models",
+        "gru4rec",
+        "--results",
+        str(tmp_path / "r"),
+        "--out",
+        str(tmp_path / "o"),
+    ]
+    assert ending(campaign.main, [*arguments, "--run-budget", "0.3"]) == 0
+    (path,) = (tmp_path / "r").rglob("run.json")
+    record = json.loads(path.read_text())
+    assert record["config"]["training"]["time_budget"] == 0.3
+    assert record["training"]["stopped_because"] == "budget"
+
+
+@pytest.mark.parametrize("option", ["--run-budget", "--time-budget"])
+def test_a_budget_must_be_positive(option, capsys):
+    assert ending(campaign.main, ["--profile", "demo", option, "0"]) == 2
+    assert f"{option} 0.0: give a positive number" in capsys.readouterr().err
+
+
 def test_one_failed_run_does_not_sink_a_campaign(csv, tmp_path, capsys, monkeypatch):
     from baselines.sasrec import SASRec
 
@@ -122,7 +148,7 @@ def test_one_failed_run_does_not_sink_a_campaign(csv, tmp_path, capsys, monkeypa
 
     prepare.main(["--dataset", "mine", "--from", str(csv)])
     monkeypatch.setattr(SASRec, "losses", broken)
-    monkeypatch.setitem(campaign.PROFILES, "demo", campaign.Profile("test", ("mine",), (0,), 0.5))
+    monkeypatch.setitem(campaign.PROFILES, "demo", campaign.Profile("test", ("mine",), (0,), 0.5, True))
     arguments = ["--profile", "demo", "--models", "popularity", "sasrec", "--device", "cpu"]
     arguments += ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "tables")]
     assert ending(campaign.main, arguments) == 1

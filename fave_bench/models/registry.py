@@ -13,20 +13,16 @@ ENTRY_POINT_GROUP = "fave_bench.models"
 
 
 @cache
-def _places() -> dict[str, str]:
-    """Model name -> import path, from baselines/, this package and installed packages' entry points."""
+def _places() -> dict[str, list[str]]:
+    """Model name -> import paths, from this package, baselines/ and installed packages' entry points."""
     import baselines
 
-    places = {"fave": "fave_bench.models.fave"}
+    places = {"fave": ["fave_bench.models.fave"]}
     for module in pkgutil.iter_modules(baselines.__path__):
         if not module.name.startswith("_"):
-            places[module.name] = f"baselines.{module.name}"
+            places.setdefault(module.name, []).append(f"baselines.{module.name}")
     for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point.name in places:
-            raise BenchError(
-                f"entry point '{point.name}' = {point.value}: a model of that name exists already; rename it"
-            )
-        places[point.name] = point.value
+        places.setdefault(point.name, []).append(point.value)
     return places
 
 
@@ -40,7 +36,9 @@ def load(name: str) -> type[Recommender]:
     places = _places()
     if name not in places:
         raise unknown("model", name, places)
-    path, _, attribute = places[name].partition(":")
+    if len(places[name]) > 1:
+        raise BenchError(f"model '{name}' is offered by {' and '.join(places[name])}; rename or remove all but one")
+    path, _, attribute = places[name][0].partition(":")
     try:
         module = importlib.import_module(path)
     except Exception as error:

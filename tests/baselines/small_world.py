@@ -6,16 +6,10 @@ from torch import Tensor
 
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import Phase, Split, leave_one_out
-from fave_bench.evaluation.metrics import metrics_of
 from fave_bench.evaluation.phase_ranks import PhaseRanks
 from fave_bench.evaluation.ranks import rank_phase
 from fave_bench.models.contract import Recommender
 from fave_bench.randomness import StepDraw
-from fave_bench.training.config import Training
-from fave_bench.training.loop import Trainer
-from fave_bench.training.samples import Samples
-
-CPU = torch.device("cpu")
 
 
 def from_rows(rows: list[list[int]]) -> Sequences:
@@ -41,15 +35,6 @@ def last_training_item(model: Recommender, sequences: Sequences) -> PhaseRanks:
 def hits_of(model: Recommender, sequences: Sequences) -> float:
     """H@1 on what the model was fitted to."""
     return float((last_training_item(model, sequences).ranks("filtered") == 1).mean())
-
-
-def hits_after_training(model: Recommender, training: Training) -> float:
-    """H@1 on every user's last training item, which `model` was trained on."""
-    sequences, split = twenty_users()
-    model.fit(sequences, split)
-    samples = Samples(sequences, split, model.samples, model.config.window, CPU)
-    Trainer(model, samples, training, lambda m: metrics_of(last_training_item(m, sequences)), seed=0).run()
-    return hits_of(model, sequences)
 
 
 def with_fixed_weights(model: Recommender) -> Recommender:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_world import fingerprint, from_rows, hits_after_training
+from small_world import fingerprint, from_rows
 from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.autoseqrec import AutoSeqRec
@@ -152,15 +152,6 @@ def test_a_matrix_of_the_size_of_steam_is_fitted_and_scored_without_a_dense_one(
     net.fit(sequences, leave_one_out(sequences))
     assert sum(buffer.numel() for buffer in net.buffers()) < 8 * sequences.num_actions
     assert net.eval().scores(HISTORY, draw=UserDraw(0, torch.arange(3))).isfinite().all()
-
-
-def test_twenty_users_are_learned_by_heart():
-    """By the decoders: the product of encodings (weight b) is nothing that a loss trains."""
-    torch.manual_seed(0)
-    rates = {"encoder_rate": 1.0, "source_rate": 1.0, "target_rate": 1.0}
-    config = AutoSeqRec.Config(width=32, encoder_dropout=0, decoder_dropout=0, weight_both=0, **rates)
-    stage = Stage(epochs=200, learning_rate=0.01, evaluate_every=50)
-    assert hits_after_training(AutoSeqRec(config, 40), Training(batch_size=20, stages={"train": stage})) >= 0.95
 
 
 def test_outputs_on_fixed_weights_belong_to_this_version():

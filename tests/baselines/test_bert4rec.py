@@ -4,14 +4,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_world import fingerprint, hits_after_training
+from small_world import fingerprint
 from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.bert4rec import BERT4Rec
 from fave_bench.data.windows import valid
 from fave_bench.models.contract import Batch, parameter_count
 from fave_bench.randomness import StepDraw
-from fave_bench.training.config import Stage, Training
 
 HISTORY = torch.tensor([[0, 0, 3, 7, 2], [5, 1, 4, 9, 8], [0, 0, 0, 0, 6]])
 MASK = 10
@@ -139,12 +138,6 @@ def test_a_hidden_item_does_not_leak_into_its_own_prediction():
     hidden = net.hidden_slots(HISTORY, StepDraw(0))
     a, b = (net.states(history.masked_fill(hidden, MASK)) for history in (HISTORY, other))
     assert torch.equal(a, b)
-
-
-def test_twenty_users_are_learned_by_heart():
-    net = BERT4Rec(BERT4Rec.Config(window=10, d=32, dropout=0.0, attention_dropout=0.0, drop_first="never"), 40)
-    stage = Stage(epochs=300, learning_rate=0.003, evaluate_every=50)
-    assert hits_after_training(net, Training(batch_size=64, stages={"train": stage})) >= 0.95
 
 
 def test_outputs_on_fixed_weights_belong_to_this_version():

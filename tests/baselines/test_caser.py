@@ -2,14 +2,13 @@
 
 import pytest
 import torch
-from small_world import fingerprint, from_rows, hits_after_training
+from small_world import fingerprint, from_rows
 from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.caser import Caser
 from fave_bench.data.splits import leave_one_out
 from fave_bench.models.contract import Batch, parameter_count
 from fave_bench.randomness import StepDraw, UserDraw
-from fave_bench.training.config import Stage, Training
 
 HISTORY = torch.tensor([[0, 0, 3, 7, 2], [5, 1, 4, 9, 8], [0, 0, 0, 0, 6]])
 USERS = torch.tensor([0, 1, 2])
@@ -130,13 +129,6 @@ def test_saved_weights_bring_their_user_table_along():
     fresh.load_state_dict(net.state_dict())
     draw = UserDraw(0, USERS)
     assert torch.equal(fresh.eval().scores(HISTORY, draw=draw), net.scores(HISTORY, draw=draw))
-
-
-@pytest.mark.parametrize("config", [{}, ALIGNED])
-def test_twenty_users_are_learned_by_heart(config):
-    net = Caser(Caser.Config(window=10, d=32, dropout=0.0, **config), 40)
-    stage = Stage(epochs=60, learning_rate=0.01, evaluate_every=20)
-    assert hits_after_training(net, Training(batch_size=64, stages={"train": stage})) >= 0.95
 
 
 def test_outputs_on_fixed_weights_belong_to_this_version():

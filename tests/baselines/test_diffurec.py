@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from small_world import fingerprint, hits_after_training
+from small_world import fingerprint
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -16,7 +16,6 @@ from fave_bench.models.contract import Batch, parameter_count
 from fave_bench.models.diffusion import Schedule
 from fave_bench.models.released import import_released
 from fave_bench.randomness import StepDraw, UserDraw
-from fave_bench.training.config import Stage, Training
 
 HISTORY = torch.tensor([[0, 0, 3, 7, 2], [5, 1, 4, 9, 8], [0, 0, 0, 0, 6]])
 SMALL = {"window": 5, "width": 8, "blocks": 2, "heads": 4, "dropout": 0.0, "emb_dropout": 0.0, "delta": 0.3}
@@ -244,13 +243,6 @@ def test_imported_weights_have_the_published_loss(imported):
         terms.append(logits.logsumexp(0) - logits[target[row]])
     loss = net.diffusion_losses(HISTORY, target, draw=StepDraw(0), t=t, x_noise=x_noise, noise=noise)
     assert torch.isclose(loss["target_ce"], torch.stack(terms).mean(), atol=1e-5)
-
-
-def test_twenty_users_are_learned_by_heart():
-    torch.manual_seed(0)
-    net = DiffuRec(DiffuRec.Config(window=10, width=32, blocks=1, dropout=0.0, emb_dropout=0.0), 40)
-    stage = Stage(epochs=60, learning_rate=0.01, evaluate_every=30)
-    assert hits_after_training(net, Training(batch_size=64, stages={"train": stage})) >= 0.95
 
 
 def test_outputs_on_fixed_weights_belong_to_this_version():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from small_world import fingerprint, hits_after_training
+from small_world import fingerprint
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -15,7 +15,6 @@ from fave_bench.errors import UsageError
 from fave_bench.models.contract import Batch, parameter_count
 from fave_bench.models.diffusion import Schedule
 from fave_bench.randomness import StepDraw, UserDraw
-from fave_bench.training.config import Stage, Training
 
 HISTORY = torch.tensor([[0, 0, 3, 7, 2], [5, 1, 4, 9, 8], [0, 0, 0, 0, 6]])
 TARGET = torch.tensor([4, 2, 9])
@@ -199,13 +198,6 @@ def test_a_share_p_of_the_rows_is_trained_without_guidance():
     net.losses(Batch(torch.arange(4000), history, target, StepDraw(0)))
     share = (seen[0] == net.null).all(1).float().mean()
     assert share == pytest.approx(0.25, abs=0.03)
-
-
-def test_twenty_users_are_learned_by_heart():
-    torch.manual_seed(0)
-    net = DreamRec(DreamRec.Config(window=10, d=64, timesteps=20, steps=20, dropout=0.0), 40)
-    stage = Stage(epochs=250, learning_rate=0.01, evaluate_every=50)
-    assert hits_after_training(net, Training(batch_size=64, stages={"train": stage})) >= 0.95
 
 
 def test_outputs_on_fixed_weights_belong_to_this_version():

@@ -1,6 +1,9 @@
 """Models by name: a file is a model, a broken file breaks only itself."""
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +59,62 @@ def test_a_file_without_exactly_one_model_is_refused(extra_baselines):
 def test_a_misspelt_name_gets_a_suggestion():
     with pytest.raises(UsageError, match="unknown model 'sasrce'; did you mean 'sasrec'"):
         registry.load("sasrce")
+
+
+OUTSIDE_PROJECT = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "outside-models"
+version = "1"
+[project.entry-points."fave_bench.models"]
+newest = "outside_models.newest:Newest"
+popularity = "outside_models.newest:Newest"
+[tool.setuptools]
+packages = ["outside_models"]
+"""
+OUTSIDE_MODEL = """
+import torch.nn.functional as F
+from fave_bench.models.contract import Recommender
+
+class Newest(Recommender):
+    title = "Newest"
+    samples = "none"
+
+    def scores(self, history, *, draw):
+        return F.one_hot(history[:, -1], self.vocabulary).float()
+"""
+
+
+@pytest.fixture(scope="module")
+def outside_packages(tmp_path_factory) -> Path:
+    """A folder with an installed package whose entry points offer one new model, and one under a name that is taken."""
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
+    (source / "pyproject.toml").write_text(OUTSIDE_PROJECT)
+    (source / "outside_models").mkdir()
+    (source / "outside_models" / "__init__.py").touch()
+    (source / "outside_models" / "newest.py").write_text(OUTSIDE_MODEL)
+    offline = ["--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([sys.executable, "-m", "pip", "install", *offline, "--target", target, source], check=True)
+    return target
+
+
+def run_with(packages: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fave_bench.run", "--dataset", "demo", *map(str, arguments)]
+    return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(packages)}, capture_output=True, text=True)
+
+
+def test_an_installed_package_brings_its_model_along(outside_packages, tmp_path):
+    done = run_with(outside_packages, "--model", "newest", "--results", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "demo Newest" in done.stdout + done.stderr
+    assert len(list(tmp_path.glob("demo/newest/*/run.json"))) == 1
+
+
+def test_a_name_offered_twice_is_refused_and_nothing_else_is(outside_packages, tmp_path):
+    done = run_with(outside_packages, "--model", "popularity", "--results", tmp_path)
+    assert done.returncode == 1
+    assert "'popularity' is offered by baselines.popularity and outside_models.newest:Newest" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert run_with(outside_packages, "--model", "markov", "--results", tmp_path).returncode == 0
