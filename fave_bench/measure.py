@@ -1,0 +1,106 @@
+"""Verb: measure what models cost — multiply-accumulates, latency, training speed, growth with the data."""
+
+import importlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from fave_bench.cli import Parser, add_device, add_json, add_results, entry, say
+from fave_bench.errors import UsageError, unknown
+from fave_bench.records.measurements import Measurement, Row, What, as_lines, write
+
+if TYPE_CHECKING:
+    import torch
+
+DATASETS = ("ml-100k", "beauty", "steam")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to measure. Empty tuples mean: all there are."""
+
+    models: tuple[str, ...]
+    datasets: tuple[str, ...]
+    settings: tuple[str, ...]
+    device: "torch.device"
+    results: Path
+    seconds: float
+    """Shortest time to spend on one number."""
+
+
+def parser() -> Parser:
+    p = Parser(
+        "measure",
+        "Measure cost and speed, and keep the rows below results/measured/.\n\n"
+        "  flops     multiply-accumulates of scoring one user, in the papers' convention and complete\n"
+        "  latency   from a history to its 20 best items, one user and 512, as released, eager and optimised\n"
+        "  training  samples a second, model by model and stage by stage\n"
+        "  scale     time and memory on Steam-shaped data, and how they grow\n"
+        "  steps     accuracy of recorded runs whose weights are on this machine, at other numbers of sampler steps",
+        "python -m fave_bench.measure --what latency --models fave fmrec --datasets ml-100k",
+    )
+    p.add_argument("--what", required=True, choices=get_args(What))
+    p.add_argument("--models", nargs="+", default=[], metavar="NAME", help="default: all registered models")
+    p.add_argument("--datasets", nargs="+", default=[], metavar="NAME", help=f"default: {' '.join(DATASETS)}")
+    p.add_argument("--settings", nargs="+", default=[], metavar="NAME", help="default: every row of the preset")
+    p.add_argument("--seconds", type=float, default=1.0, help="shortest time to spend on one number (default 1)")
+    add_device(p)
+    add_results(p)
+    add_json(p)
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print the rows and store them."""
+    arguments = parser().parse_args(argv)
+    from fave_bench.efficiency.environment import describe, resolve_device
+    from fave_bench.models import registry
+
+    if not arguments.seconds > 0:
+        raise UsageError(f"--seconds {arguments.seconds}: give a positive number of seconds")
+    for name in arguments.models:
+        if name not in registry.names():
+            raise unknown("model", name, registry.names())
+    request = Request(
+        models=tuple(arguments.models) or tuple(registry.names()),
+        datasets=tuple(arguments.datasets) or DATASETS,
+        settings=tuple(arguments.settings),
+        device=resolve_device(arguments.device),
+        results=arguments.results,
+        seconds=arguments.seconds,
+    )
+    rows = []
+    for row in _rows(arguments.what, request):
+        say(as_lines([row])[1])
+        rows.append(row)
+    if not rows:
+        raise UsageError("nothing to measure: no row of a preset has such a setting")
+    measurement = Measurement.model_validate(
+        {
+            "what": arguments.what,
+            "measured_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "environment": describe(request.device),
+            "rows": rows,
+        }
+    )
+    path = write(request.results, measurement)
+    if arguments.json:
+        print(json.dumps({"rows": [row.model_dump(mode="json") for row in rows]}, ensure_ascii=False))
+    else:
+        print("\n".join(as_lines(rows)))
+    say(f"kept in {path}")
+    return 0
+
+
+def _rows(what: What, request: Request) -> Iterator[Row]:
+    """The rows of one kind; its module has a function `rows` and is imported when asked for."""
+    module = importlib.import_module(f"fave_bench.efficiency.{what}")
+    rows: Iterator[Row] = module.rows(request)
+    return rows
+
+
+if __name__ == "__main__":
+    entry(main)
