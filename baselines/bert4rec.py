@@ -35,6 +35,7 @@ from torch import Tensor, nn
 from fave_bench.data.windows import item_slot, lengths, valid
 from fave_bench.models.contract import Batch, ModelConfig, Recommender
 from fave_bench.models.dropout import Dropout
+from fave_bench.models.parts import Part, joined, split
 from fave_bench.randomness import Draw
 
 HIDDEN = -1e4
@@ -128,15 +129,24 @@ class BERT4Rec(Recommender):
         last = torch.arange(history.shape[1], device=history.device) == history.shape[1] - 1
         return torch.where(draw.uniform(len(history), 1) < self.config.last_only, last, order < count)
 
+    @property
+    def padding_free(self) -> bool:
+        """Positions count from the oldest visible item, and padding is no key."""
+        return True
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        assert batch.slots is not None
         hidden = self.hidden_slots(batch.history, batch.draw)
-        most = int(self.config.mask_ratio * len(batch.slots)) + len(batch.history)  # round(ρn) or 1 is at most ρn + 1
-        slots = torch.nonzero_static(hidden.flatten(), size=most, fill_value=-1).squeeze(1)
-        target = torch.where(slots < 0, IGNORED, batch.history.flatten()[slots])
-        states = self.states(batch.history.masked_fill(hidden, self.mask_id)).flatten(0, 1)[slots]  # (most, d)
+        parts = split(batch.history, padding_free=True, lengths=batch.lengths)
+        states, target = joined([self._cloze(part, part.cut(hidden)) for part in parts])
         logits = F.linear(self.answer(states), self.item_vectors(), self.bias)
         return {"ce": F.cross_entropy(logits, target, ignore_index=IGNORED)}
+
+    def _cloze(self, part: Part, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """States (m, d) and items (m,) of the hidden slots; m is a bound, and what lies beyond them is `IGNORED`."""
+        most = int(self.config.mask_ratio * part.most) + len(hidden)  # a row hides round(ρn) or 1, at most ρn + 1
+        slots = torch.nonzero_static(hidden.flatten(), size=most, fill_value=-1).squeeze(1)
+        target = torch.where(slots < 0, IGNORED, part.history.flatten()[slots])
+        return self.states(part.history.masked_fill(hidden, self.mask_id)).flatten(0, 1)[slots], target
 
     def question(self, history: Tensor) -> Tensor:
         """(B, L) -> (B, L): the history with MASK after it."""

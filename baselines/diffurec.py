@@ -31,7 +31,6 @@ from torch import Tensor, nn
 from fave_bench.models.blocks import Mask, PreNormBlock, TimeEmbedding
 from fave_bench.models.contract import Batch
 from fave_bench.models.diffusion import Array, Noising, Schedule, denoise
-from fave_bench.models.flow import on_host
 from fave_bench.models.noisy_encoder import NoisyEncoder, NoisyEncoderConfig, unused_layers
 from fave_bench.randomness import Draw
 
@@ -88,30 +87,29 @@ class DiffuRec(NoisyEncoder):
         return self.time(t * (TIME_UNITS / self.config.timesteps))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        return self.diffusion_losses(batch.history, batch.target, draw=batch.draw)
+        return self.diffusion_losses(batch.history, batch.target, draw=batch.draw, lengths=batch.lengths)
 
     def diffusion_losses(
-        self, history: Tensor, target: Tensor, *, draw: Draw,
+        self, history: Tensor, target: Tensor, *, draw: Draw, lengths: Tensor | None = None,
         t: Tensor | None = None, x_noise: Tensor | None = None, noise: Tensor | None = None,
     ) -> dict[str, Tensor]:  # fmt: skip
         """history (B, L), target (B,). What is not given (times t (B,), x_noise (B, d), ε (B, L, d)) is drawn."""
         x0 = self.items(target)
         t = self.noising.times(len(x0), draw) if t is None else t
         x_t = self.noising(x0, t, draw.normal(*x0.shape) if x_noise is None else x_noise)
-        if noise is None:
-            noise = self.lambda_sample(history, self._lambda_draw(draw))
-        f = self.network(self.embed(history), x_t, self.time_vectors(t), mask=self.mask(history), noise=noise)
-        return {"target_ce": self.target_error(f, target)}
-
-    def _lambda_draw(self, draw: Draw) -> Draw:
-        return on_host(draw) if self.config.rng == "host" else draw
+        tau = self.time_vectors(t)
+        found = [
+            self.network(e.e_seq, x_t[e.part.rows], tau[e.part.rows], mask=e.mask, noise=e.noise)
+            for e in self.embedded(history, draw, lengths=lengths, noise=noise)
+        ]
+        return {"target_ce": self.target_error(torch.cat(found), target)}
 
     def sampler_steps(self) -> int:
         return self.config.steps
 
     def trajectory(self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw) -> Tensor:
         schedule = self.schedule.respaced(steps or self.sampler_steps())
-        e_seq, mask, lambda_draw = self.embed(history), self.mask(history), self._lambda_draw(draw)
+        e_seq, mask, lambda_draw = self.embed(history), self.mask(history), self.lambda_draw(draw)
         start = draw.normal(len(history), self.config.width) if x0 is None else x0
         taus = self.time_vectors(torch.as_tensor(schedule.times, dtype=torch.float32, device=start.device))
 

@@ -41,6 +41,7 @@ from fave_bench.data.windows import valid
 from fave_bench.models.contract import Batch, GenerativeRecommender, ModelConfig
 from fave_bench.models.diffusion import Array, Noising, Schedule, denoise
 from fave_bench.models.dropout import Dropout
+from fave_bench.models.parts import split
 from fave_bench.randomness import Draw
 
 HIDDEN = -(2.0**31)
@@ -179,15 +180,21 @@ class DreamRec(GenerativeRecommender):
             return self.dropout(x)
         return x * (draw.uniform(*x.shape) >= self.config.dropout) / (1 - self.config.dropout)
 
+    @property
+    def padding_free(self) -> bool:
+        """Positions count from the oldest visible item and padding is no key; public masks are drawn slot by slot."""
+        return self.config.eval_dropout == "off"
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        return self.diffusion_losses(batch.history, batch.target, draw=batch.draw)
+        return self.diffusion_losses(batch.history, batch.target, draw=batch.draw, lengths=batch.lengths)
 
     def diffusion_losses(
-        self, history: Tensor, target: Tensor, *, draw: Draw,
+        self, history: Tensor, target: Tensor, *, draw: Draw, lengths: Tensor | None = None,
         t: Tensor | None = None, noise: Tensor | None = None, without: Tensor | None = None,
     ) -> dict[str, Tensor]:  # fmt: skip
         """history (B, L), target (B,). What is not given (times (B,), noise (B, d), unguided rows (B,)) is drawn."""
-        x0, h = self.items(target), self.guide(history, draw)
+        parts = split(history, padding_free=self.padding_free, lengths=lengths)
+        x0, h = self.items(target), torch.cat([self.guide(part.history, draw) for part in parts])
         t = self.noising.times(len(x0), draw) if t is None else t
         x_t = self.noising(x0, t, draw.normal(*x0.shape) if noise is None else noise)
         without = draw.uniform(len(x0)) < self.config.null_probability if without is None else without

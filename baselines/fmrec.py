@@ -26,8 +26,9 @@ from torch import Tensor, nn
 
 from fave_bench.models.blocks import Mask, PreNormBlock, TimeEmbedding
 from fave_bench.models.contract import Batch
-from fave_bench.models.flow import Path, endpoint, on_host, point, sample_times, velocity
+from fave_bench.models.flow import Path, endpoint, point, sample_times, velocity
 from fave_bench.models.flow_model import FlowConfig, FlowRecommender
+from fave_bench.models.parts import joined
 from fave_bench.randomness import Draw
 
 
@@ -61,23 +62,24 @@ class FMRec(FlowRecommender):
         return self.encode(e_seq, x + self.time(t * self.time_scale), mask, noise)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        return self.flow_losses(batch.history, batch.target, draw=batch.draw)
+        return self.flow_losses(batch.history, batch.target, draw=batch.draw, lengths=batch.lengths)
 
     def flow_losses(
-        self, history: Tensor, target: Tensor, *, draw: Draw,
+        self, history: Tensor, target: Tensor, *, draw: Draw, lengths: Tensor | None = None,
         x0: Tensor | None = None, t: Tensor | None = None, noise: Tensor | None = None,
     ) -> dict[str, Tensor]:  # fmt: skip
         """history (B, L), target (B,). What is not given (start x0 (B, d), times t (B,), ε (B, L, d)) is drawn."""
         c = self.config
-        e_seq, x1 = self.embed(history), self.items(target)
+        x1 = self.items(target)
         x0 = draw.normal(*x1.shape) if x0 is None else x0
         if t is None:
             t = sample_times(len(x1), draw, law=c.time_sampler, eps=c.eps, s=c.s_mode, mean=c.logit_mean,
                              deviation=c.logit_deviation)  # fmt: skip
-        if noise is None:
-            noise = self.lambda_sample(history, on_host(draw) if c.rng == "host" else draw)
         x_t = point(x0, x1, t, c.path)
-        f, h2 = self.network(e_seq, x_t, t, mask=self.mask(history), noise=noise)
+        embedded = self.embedded(history, draw, lengths=lengths, noise=noise)
+        f, h2 = joined(
+            [self.network(e.e_seq, x_t[e.part.rows], t[e.part.rows], mask=e.mask, noise=e.noise) for e in embedded]
+        )
         goal, x_hat = (x1, f) if c.prediction == "x1" else (velocity(x0, x1, t, c.path), endpoint(x_t, f, t, c.path))
         return {
             "match": F.mse_loss(f, goal),

@@ -28,6 +28,7 @@ from fave_bench.data.splits import Split
 from fave_bench.data.windows import valid
 from fave_bench.models.contract import Batch, ModelConfig, Recommender
 from fave_bench.models.negatives import UnseenItems
+from fave_bench.models.parts import split
 from fave_bench.randomness import Draw
 
 
@@ -100,9 +101,15 @@ class SASRec(Recommender):
             x = block(x, mask[:, :, -rows:]) * filled[:, -rows:, None]
         return self.norm(x)
 
+    @property
+    def padding_free(self) -> bool:
+        """Positions count from the newest slot, and padding is no key."""
+        return True
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         assert batch.slots is not None
-        state = self.states(batch.history).flatten(0, 1)[batch.slots]  # (M, d)
+        parts = split(batch.history, padding_free=True, lengths=batch.lengths, slots=batch.slots)
+        state = torch.cat([self.states(part.history).flatten(0, 1)[part.slots] for part in parts])  # (M, d)
         target = batch.target.flatten()[batch.slots]  # (M,)
         if self.config.loss == "ce":
             return {"ce": F.cross_entropy(state @ self.items.weight[1:].T, target - 1)}

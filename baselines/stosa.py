@@ -39,6 +39,7 @@ from fave_bench.data.windows import valid
 from fave_bench.models.contract import Batch, ModelConfig, Recommender
 from fave_bench.models.dropout import Dropout
 from fave_bench.models.negatives import UnseenItems
+from fave_bench.models.parts import Part, split
 from fave_bench.randomness import Draw
 
 LEAST_VARIANCE = 1e-24
@@ -172,18 +173,30 @@ class STOSA(Recommender):
             mean, cov = layer(mean, cov, mask[:, :, -rows:], with_mean=fixed)
         return mean, cov
 
+    @property
+    def padding_free(self) -> bool:
+        """Positions count from the newest slot, and padding is no key."""
+        return True
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         assert batch.slots is not None and self.unseen is not None, "fit() prepares the negatives"
         negative = self.unseen.draw(batch.users, batch.history.shape[1], batch.draw)
-        return self.ranking_losses(batch.history, batch.target, negative, batch.slots)
+        return self.ranking_losses(batch.history, batch.target, negative, batch.slots, lengths=batch.lengths)
 
-    def ranking_losses(self, history: Tensor, target: Tensor, negative: Tensor, slots: Tensor) -> dict[str, Tensor]:
+    def ranking_losses(
+        self, history: Tensor, target: Tensor, negative: Tensor, slots: Tensor, *, lengths: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """history, target and negative (B, L); slots (M,) flat positions that have a target."""
-        state = joined(*(stream.flatten(0, 1)[slots] for stream in self.states(history)))  # (M, 2d)
+        parts = split(history, padding_free=True, lengths=lengths, slots=slots)
+        state = torch.cat([self._gaussians(part) for part in parts])  # (M, 2d)
         wanted, other = (self.items(ids.flatten()[slots]) for ids in (target, negative))
         pairs = (state, wanted), (state, other), (wanted, other)
         near, far, apart = ((a - b).square().sum(-1) for a, b in pairs)  # W², (M,) each
         return {"bpr": F.softplus(near - far).mean(), "margin": self.config.margin_weight * F.relu(near - apart).mean()}
+
+    def _gaussians(self, part: Part) -> Tensor:
+        """(m, 2d) the states of a part's slots."""
+        return joined(*(stream.flatten(0, 1)[part.slots] for stream in self.states(part.history)))
 
     def items(self, ids: Tensor) -> Tensor:
         """(...) ids -> (..., 2d), mean and deviation."""

@@ -139,7 +139,7 @@ class Run:
         if model.samples == "none":
             return Outcome(stopped_because="closed-form")
         window = self.plan.model_config.window
-        samples = Samples(self.sequences, self.split, model.samples, window, self.device)
+        samples = Samples(self.sequences, self.split, model.samples, window, self.device, sort=model.padding_free)
         trainer = Trainer(
             model,
             samples,

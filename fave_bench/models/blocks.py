@@ -29,10 +29,6 @@ class Mask:
     keys: Tensor | None = None
     """(B, 1, 1, L) 0 or `HIDDEN`, added to the scores."""
 
-    def __getitem__(self, part: slice) -> "Mask":
-        """The mask of a part of the batch."""
-        return Mask(*(None if mask is None else mask[part] for mask in (self.rows, self.keys)))
-
 
 def padding_mask(history: Tensor, key_mask: bool) -> Mask:
     """(B, L) ids -> the mask: padded keys hidden, or (the released code) padded queries spread uniformly."""

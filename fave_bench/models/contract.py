@@ -35,6 +35,8 @@ class Batch:
     """This step's randomness, a function of (seed, stage, epoch, step)."""
     slots: Tensor | None = None
     """Sequence samples and windows: (M,) flat positions in (B, L) that have a target; a loss touches only those."""
+    lengths: Tensor | None = None
+    """(B,) items in each history, on the host; descending for a model that is `padding_free`."""
 
 
 class Recommender(nn.Module):
@@ -62,6 +64,12 @@ class Recommender(nn.Module):
 
     def enter_stage(self, name: str) -> None:
         """Called before a training stage: freeze, thaw or switch the objective. One-stage models ignore it."""
+
+    @property
+    def padding_free(self) -> bool:
+        """Whether dropping leading columns that are padding in every row of the batch changes neither scores nor
+        losses. Training and ranking then do no work on padding."""
+        return False
 
     def learning_rate_factors(self) -> dict[str, float]:
         """Submodule name -> factor on the stage's learning rate, for the parts that learn at a speed of their own."""

@@ -40,8 +40,10 @@ from fave_bench.errors import UsageError
 from fave_bench.models.blocks import Attention, FeedForward, Mask, TimeEmbedding
 from fave_bench.models.contract import Batch
 from fave_bench.models.dropout import Dropout, DropPath, set_rate
-from fave_bench.models.flow import anchor_prior, directional_derivative, on_host, point, sample_times
+from fave_bench.models.flow import anchor_prior, anchor_slot, directional_derivative, point, sample_times
 from fave_bench.models.flow_model import FlowConfig, FlowRecommender
+from fave_bench.models.noisy_encoder import Embedded
+from fave_bench.models.parts import joined
 from fave_bench.randomness import Draw
 
 Stage = Literal["pretrain", "finetune"]
@@ -166,22 +168,21 @@ class Fave(FlowRecommender):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         stage_losses = self.finetune_losses if self.stage == "finetune" else self.pretrain_losses
-        return stage_losses(batch.history, batch.target, draw=batch.draw)
+        return stage_losses(batch.history, batch.target, draw=batch.draw, lengths=batch.lengths)
 
     def pretrain_losses(
-        self, history: Tensor, target: Tensor, *, draw: Draw,
+        self, history: Tensor, target: Tensor, *, draw: Draw, lengths: Tensor | None = None,
         x0: Tensor | None = None, t: Tensor | None = None, noise: Tensor | None = None,
     ) -> dict[str, Tensor]:  # fmt: skip
         """history (B, L), target (B,). Start x0 (B, d), times t (B,) and ε (B, L, d) are drawn where not given."""
-        c = self.config
-        e_seq, x1 = self.embed(history), self.items(target)
+        c, x1 = self.config, self.items(target)
+        embedded = self.embedded(history, draw, lengths=lengths, noise=noise)
         x0 = draw.normal(*x1.shape) if x0 is None else x0
         if t is None:
             t = sample_times(len(x1), draw, law=c.time_sampler, eps=c.eps, s=c.s_mode, mean=c.logit_mean,
                              deviation=c.logit_deviation)  # fmt: skip
-        noise = self._noise(history, draw) if noise is None else noise
         r = torch.full_like(t, 1 / self.time_scale if c.r_scale == "bug" else 1.0)
-        f, h2 = self.network(e_seq, point(x0, x1, t), t, r, mask=self.mask(history), noise=noise)
+        f, h2 = self._in_parts(embedded, point(x0, x1, t), t, r)
         return {
             "match": F.mse_loss(f, x1),
             "target_ce": c.alpha * self.target_error(f, target),
@@ -189,18 +190,17 @@ class Fave(FlowRecommender):
         }
 
     def finetune_losses(
-        self, history: Tensor, target: Tensor, *, draw: Draw, x0: Tensor | None = None,
-        t: Tensor | None = None, r: Tensor | None = None, noise: Tensor | None = None,
+        self, history: Tensor, target: Tensor, *, draw: Draw, lengths: Tensor | None = None,
+        x0: Tensor | None = None, t: Tensor | None = None, r: Tensor | None = None, noise: Tensor | None = None,
     ) -> dict[str, Tensor]:  # fmt: skip
         """As `pretrain_losses`, with the second time r (B,) and x0 from the anchor prior."""
-        c, of_stage = self.config, self._of_stage
-        e_seq, x1, mask = self.embed(history), self.items(target), self.mask(history)
+        c, of_stage, x1 = self.config, self._of_stage, self.items(target)
+        embedded = self.embedded(history, draw, lengths=lengths, noise=noise)
         t = draw.uniform(len(x1)) if t is None else t
         r = self._second_time(t, draw) if r is None else r
-        x0 = self._start(e_seq, history, draw, c.rho_train) if x0 is None else x0
-        noise = self._noise(history, draw) if noise is None else noise
+        x0 = self._start(embedded, history, draw, c.rho_train) if x0 is None else x0
         x_t, v = point(x0, x1, t), x1 - x0
-        f, derivative, h2 = self._with_derivative(e_seq, x_t, t, r, x0, v, mask, noise)
+        f, derivative, h2 = self._with_derivative(embedded, x_t, t, r, x0, v)
         x_hat = f if c.s2_param == "endpoint" else x_t + (1 - t)[:, None] * f
         decoded = x_hat if c.source_loss == "balanced_prefix" else h2
         terms = {
@@ -212,13 +212,22 @@ class Fave(FlowRecommender):
         absent = {"match": c.match == "off", "straight": c.gamma == 0}
         return {name: term for name, term in terms.items() if not absent.get(name)}
 
+    def _in_parts(self, embedded: list[Embedded], x: Tensor, t: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
+        """f and h2 (B, d) of the whole batch."""
+        found = []
+        for e in embedded:
+            rows = e.part.rows
+            found.append(self.network(e.e_seq, x[rows], t[rows], r[rows], mask=e.mask, noise=e.noise))
+        f, h2 = joined(found)
+        return f, h2
+
     def _with_derivative(
-        self, e_seq: Tensor, x_t: Tensor, t: Tensor, r: Tensor, x0: Tensor, v: Tensor, mask: Mask, noise: Tensor | None
+        self, embedded: list[Embedded], x_t: Tensor, t: Tensor, r: Tensor, x0: Tensor, v: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """f, its derivative along (v, 1, 0) and h2; λ and dropout are drawn once for both."""
 
         def network(x: Tensor, now: Tensor, then: Tensor) -> tuple[Tensor, Tensor]:
-            return self.network(e_seq, x, now, then, mask=mask, noise=noise)
+            return self._in_parts(embedded, x, now, then)
 
         if self.config.gamma == 0:
             f, h2 = network(x_t, t, r)
@@ -234,19 +243,32 @@ class Fave(FlowRecommender):
         between, end = draw.uniform(len(t), 2).unbind(1)
         return torch.where(end < self.config.p_end, 1.0, t + between * (1 - t))
 
-    def _noise(self, history: Tensor, draw: Draw) -> Tensor | None:
-        return self.lambda_sample(history, on_host(draw) if self.config.rng == "host" else draw)
+    @property
+    def padding_free(self) -> bool:
+        """The released anchor may be a padded slot, which then has to be there."""
+        return super().padding_free and (self.config.prior == "gaussian" or self.config.anchor == "valid")
 
-    def _start(self, e_seq: Tensor, history: Tensor, draw: Draw, rho: float) -> Tensor:
+    def _start(self, embedded: list[Embedded], history: Tensor, draw: Draw, rho: float) -> Tensor:
+        """x0 (B, d) of a training batch."""
         if self.config.prior == "gaussian":
             return draw.normal(len(history), self.config.width)
-        return anchor_prior(e_seq, history, draw, rho=rho, index=self.config.anchor)
+        index, window = self.config.anchor, history.shape[1]
+        slot = anchor_slot(history, draw, index)
+        keep = draw.uniform(len(history), self.config.width) < rho
+        anchors = []
+        for e in embedded:
+            rows, ids = e.part.rows, e.part.history
+            here = slot[rows] - (window - ids.shape[1])
+            anchors.append(anchor_prior(e.e_seq, ids, draw, rho=rho, index=index, slot=here, keep=keep[rows]))
+        return torch.cat(anchors)
 
     def prior(self, e_seq: Tensor, history: Tensor, draw: Draw) -> Tensor:
         if self.stage == "pretrain":
             return super().prior(e_seq, history, draw)
+        if self.config.prior == "gaussian":
+            return super().prior(e_seq, history, draw)
         rho = self.config.rho_train if self.config.rho_infer is None else self.config.rho_infer
-        return self._start(e_seq, history, draw, rho)
+        return anchor_prior(e_seq, history, draw, rho=rho, index=self.config.anchor)
 
     def sampler_steps(self) -> int:
         return self.config.finetune_steps if self.stage == "finetune" else self.config.steps

@@ -52,17 +52,23 @@ def anchor_prior(
 ) -> Tensor:  # fmt: skip
     """FAVE's semantic anchor prior: one visible item's vector, each number kept with probability `rho`.
 
-    e_seq (B, L, d), history (B, L) -> (B, d). With n visible items, k is uniform on 0..n-1. `valid` takes the k-th
-    visible item. `left_index_bug` takes slot k, as the released code does although histories are padded on the left,
-    so a history of n <= L/2 items always gives the padding vector. `slot` (B,) and `keep` (B, d) replace the draws.
+    e_seq (B, L, d), history (B, L) -> (B, d). `slot` (B,) and `keep` (B, d) replace the draws.
     """
-    if slot is None:
-        k = (draw.uniform(len(history)) * lengths(history).clamp_min(1)).long()
-        slot = k if index == "left_index_bug" else item_slot(history, k).clamp_max(history.shape[1] - 1)
+    slot = anchor_slot(history, draw, index) if slot is None else slot
     if keep is None:
         keep = draw.uniform(len(history), e_seq.shape[-1]) < rho
     anchor = e_seq.gather(1, slot[:, None, None].expand(-1, 1, e_seq.shape[-1])).squeeze(1)
     return anchor * keep
+
+
+def anchor_slot(history: Tensor, draw: Draw, index: AnchorIndex) -> Tensor:
+    """(B,) the slot of a visible item. With n of them, k is uniform on 0..n-1.
+
+    `valid` takes the k-th visible item. `left_index_bug` takes slot k, as the released code does although histories are
+    padded on the left, so a history of n <= L/2 items always gives the padding vector.
+    """
+    k = (draw.uniform(len(history)) * lengths(history).clamp_min(1)).long()
+    return k if index == "left_index_bug" else item_slot(history, k).clamp_max(history.shape[1] - 1)
 
 
 def point(x0: Tensor, x1: Tensor, t: Tensor, path: Path = "linear") -> Tensor:

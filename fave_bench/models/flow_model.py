@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from fave_bench.models.blocks import HistoryDecoder, Mask
-from fave_bench.models.flow import TimeSampler, euler, on_host
+from fave_bench.models.flow import TimeSampler, euler
 from fave_bench.models.noisy_encoder import NoisyEncoder, NoisyEncoderConfig, unused_layers
 from fave_bench.models.reconstruction import balanced_cells, balanced_error, full_error
 from fave_bench.randomness import Draw
@@ -94,7 +94,7 @@ class FlowRecommender(NoisyEncoder):
     def trajectory(self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw) -> Tensor:
         e_seq, mask = self.embed(history), self.mask(history)
         start = self.prior(e_seq, history, draw) if x0 is None else x0
-        host = on_host(draw) if self.config.rng == "host" else draw
+        host = self.lambda_draw(draw)
 
         def field(x: Tensor, t: Tensor) -> Tensor:
             velocity, h2 = self.velocity_field(e_seq, mask, x, t, start, self.lambda_sample(history, host))

@@ -10,6 +10,7 @@ A model adds its blocks, τ, its path from noise to data and its losses.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -20,11 +21,21 @@ from torch import Tensor, nn
 from fave_bench.models.blocks import Mask, padding_mask
 from fave_bench.models.contract import GenerativeRecommender, ModelConfig
 from fave_bench.models.dropout import Dropout
+from fave_bench.models.flow import on_host
+from fave_bench.models.parts import Part, split
 from fave_bench.randomness import Draw
 
-CACHED = 128
-"""On a CPU a training batch is encoded so many samples at a time: their activations stay in the cache, and in blocks
-small enough for malloc to reuse. The result is the same."""
+
+@dataclass(frozen=True)
+class Embedded:
+    """A part of a training batch, ready for the blocks."""
+
+    part: Part
+    e_seq: Tensor
+    """(b, w, d)"""
+    mask: Mask
+    noise: Tensor | None
+    """ε (b, w, d)"""
 
 
 class NoisyEncoderConfig(ModelConfig):
@@ -88,6 +99,31 @@ class NoisyEncoder(GenerativeRecommender):
     def mask(self, history: Tensor) -> Mask:
         return padding_mask(history, self.config.key_mask == "on")
 
+    @property
+    def padding_free(self) -> bool:
+        """Padding that is hidden as a key takes no part: positions count from the newest slot, or only differ."""
+        return self.config.key_mask == "on"
+
+    def embedded(
+        self, history: Tensor, draw: Draw, *, lengths: Tensor | None = None, noise: Tensor | None = None
+    ) -> list[Embedded]:
+        """A training batch (B, L) in parts, each with its ε from `noise` (B, L, d), or drawn for its slots alone."""
+        parts = split(history, padding_free=self.padding_free, lengths=lengths)
+        drawn = self.lambda_draw(draw)
+        return [
+            Embedded(
+                part,
+                self.embed(part.history),
+                self.mask(part.history),
+                self.lambda_sample(part.history, drawn) if noise is None else part.cut(noise),
+            )
+            for part in parts
+        ]
+
+    def lambda_draw(self, draw: Draw) -> Draw:
+        """Where ε comes from: this draw, or one like it on the host."""
+        return on_host(draw) if self.config.rng == "host" else draw
+
     def lambda_sample(self, history: Tensor, draw: Draw) -> Tensor | None:
         """(B, L, d) standard normal numbers ε with λ = δ (1 + ε), or None where λ is not random."""
         if self.config.lambda_noise != "noise":
@@ -96,13 +132,6 @@ class NoisyEncoder(GenerativeRecommender):
 
     def encode(self, e_seq: Tensor, signal: Tensor, mask: Mask, noise: Tensor | None) -> tuple[Tensor, Tensor]:
         """e_seq (B, L, d), signal x_t + τ (B, d), noise ε (B, L, d) or None -> f (B, d), tapped (B, d)."""
-        if not (self.training and e_seq.device.type == "cpu"):
-            return self._encode(e_seq, signal, mask, noise)
-        parts = [slice(first, first + CACHED) for first in range(0, len(e_seq), CACHED)]
-        encoded = [self._encode(e_seq[p], signal[p], mask[p], None if noise is None else noise[p]) for p in parts]
-        return torch.cat([f for f, _ in encoded]), torch.cat([tapped for _, tapped in encoded])
-
-    def _encode(self, e_seq: Tensor, signal: Tensor, mask: Mask, noise: Tensor | None) -> tuple[Tensor, Tensor]:
         h = e_seq
         if self.config.lambda_noise != "zero":
             mean = (self.config.delta * signal).unsqueeze(1)

@@ -19,8 +19,11 @@ class Samples:
     `windows`: a user's training items cut from the newest backwards, the last cut moved up to be a full window too.
     """
 
-    def __init__(self, sequences: Sequences, split: Split, kind: str, window: int, device: torch.device) -> None:
-        self.kind, self.window, self.device = kind, window, device
+    def __init__(
+        self, sequences: Sequences, split: Split, kind: str, window: int, device: torch.device, *, sort: bool = False
+    ) -> None:
+        """`sort`: lay out a batch's samples from the longest history to the shortest, for models without padding."""
+        self.kind, self.window, self.device, self.sort = kind, window, device, sort
         self.items = torch.as_tensor(sequences.items, dtype=torch.int64, device=device)
         start, stop = torch.as_tensor(split.train_start), torch.as_tensor(split.train_stop)
         targets = (stop - start - 1).clamp_min(0)
@@ -40,7 +43,7 @@ class Samples:
         if not len(user):
             raise BenchError(f"{sequences.name}: no user has two training items, so there is nothing to learn from")
         self.start, self.stop, self.user = start[user].to(device), stop.to(device), user.to(device)
-        self._slots = (stop - start[user]).clamp_max(window)  # on the host, so that a batch's slot count needs no sync
+        self.lengths = (stop - start[user]).clamp_max(window)  # on the host, so that nothing waits for the device
 
     def __len__(self) -> int:
         return len(self.user)
@@ -52,12 +55,16 @@ class Samples:
 
     def batch(self, rows: Tensor, seed: int) -> Batch:
         """The samples of `rows` (host indices); `seed` decides all randomness of this step."""
+        lengths = self.lengths[rows]
+        if self.sort:
+            lengths, order = lengths.sort(descending=True, stable=True)
+            rows = rows[order]
         on_device = rows.to(self.device, non_blocking=True)
         start, stop, user = self.start[on_device], self.stop[on_device], self.user[on_device]
         history = windows(self.items, start, stop, self.window)
         draw = StepDraw(seed, self.device)
         if self.kind == "prefix":
-            return Batch(user, history, self.items[stop], draw)
+            return Batch(user, history, self.items[stop], draw, lengths=lengths)
         target = windows(self.items, start + 1, stop + 1, self.window) if self.kind == "sequence" else history
-        slots = torch.nonzero_static(target.flatten(), size=int(self._slots[rows].sum())).squeeze(1)
-        return Batch(user, history, target, draw, slots)
+        slots = torch.nonzero_static(target.flatten(), size=int(lengths.sum())).squeeze(1)
+        return Batch(user, history, target, draw, slots, lengths)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from fave_bench.errors import UsageError
-from fave_bench.models import fave, noisy_encoder
+from fave_bench.models import fave
 from fave_bench.models.contract import Batch, parameter_count
 from fave_bench.models.fave import Fave, FaveConfig
 from fave_bench.models.flow import directional_derivative, point
@@ -69,21 +69,6 @@ def test_only_the_last_query_is_computed_and_it_is_the_full_computation_s(
         h = layer(h, e_seq, mask, last=False)
     f, _ = model.encode(e_seq, torch.zeros(3, WIDTH), mask, torch.zeros(3, WINDOW, WIDTH))
     assert torch.allclose(f, model.norm_out(h)[:, -1], atol=1e-5)
-
-
-@pytest.mark.parametrize("settings", [{}, PAPER], ids=["released", "paper"])
-@pytest.mark.parametrize("stage", ["pretrain", "finetune"])
-def test_going_through_a_batch_in_parts_changes_nothing(
-    settings: dict[str, Any], stage: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = small(Fave, **settings).train()
-    model.enter_stage(stage)
-    found = []
-    for part in (100, 2):
-        monkeypatch.setattr(noisy_encoder, "CACHED", part)
-        total = torch.stack(list(model.losses(batch(3, 12, 5, 1, 9)).values())).sum()
-        found.append([total, *torch.autograd.grad(total, [model.norm_in.weight, model.layers[0].attention.qkv.weight])])
-    assert all(torch.allclose(a, b, rtol=1e-4, atol=1e-6) for a, b in zip(*found, strict=True))
 
 
 def test_thirty_euler_steps_are_the_mean_of_thirty_predictions() -> None:
