@@ -9,7 +9,6 @@ from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 aten = torch.ops.aten
@@ -61,16 +60,7 @@ def _mkldnn_recurrent(rows: Shape, *inputs: Any, **_: Any) -> int:
     return 2 * prod(rows[:-1]) * (prod(inputs[0]) + prod(inputs[1]))
 
 
-def _mm(a: Tensor, b: Tensor, *_: Any, **__: Any) -> int:
-    """A sparse matrix costs what it holds. A graph shows its size alone, so that the two opinions will differ."""
-    held = a._nnz() if a.layout is not torch.strided else a.numel()
-    return int(2 * held * b.shape[-1])
-
-
-_mm._get_raw = True  # type: ignore[attr-defined]  # how torch marks formulas that want tensors in place of shapes
-
 FORMULAS: dict[Any, Callable[..., int]] = {
-    aten.mm: _mm,
     aten.mv: _mv,
     aten.dot: _mv,
     aten.vdot: _mv,

@@ -6,9 +6,9 @@ scoring included, counted twice over (see `inference_graph`). The training-only 
 `paper` is what the papers print as FLOPs: multiply-accumulates of linear, convolutional and recurrent layers alone, as
 a tool sees them that looks at modules. It counts the authors' code and not ours, which does less for the same scores
 (the last block at one slot, constants multiplied once, no decoder). So a model may say which of its weights meets how
-many vectors there, `Recommender.published_layers`. The sum is then Σ numbers in the weight · vectors, which is exact for
-such layers; the weights are the model's own, so that sizes and steps follow its configuration and no total is written
-down anywhere. A model that says nothing is counted as it runs.
+many vectors there, `Recommender.published_layers`. The sum is then Σ numbers in the weight · vectors, which is exact
+for such layers; the weights are the model's own, so that sizes and steps follow its configuration and no total is
+written down anywhere. A model that says nothing is counted as it runs.
 """
 
 from collections.abc import Iterator

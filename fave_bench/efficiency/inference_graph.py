@@ -71,36 +71,35 @@ def count(model: Recommender, name: str, steps: int | None = None) -> Products:
     history = (torch.arange(model.config.window) % model.num_items + 1)[None]
     with torch.no_grad():
         graph(history)  # what is computed once and kept is no user's cost
-        traced = _traced(graph, history)
-        _refuse_unpriced(traced, name)
+        traced = _traced(graph, history, name)
         seen = dispatched_products(lambda: graph(history))
     total = int(traced.total())
     if abs(total - seen) > TOLERANCE * max(total, seen):
         raise BenchError(
             f"the multiply-accumulates of {name} are not certain: fvcore counts {total:,}, torch's FlopCounterMode"
-            f" {seen:,.0f}, {dict(traced.by_operator())}; a product is pruned, sparse or without a formula"
+            f" {seen:,.0f}, {dict(traced.by_operator())}; a product is pruned from the graph or lacks a formula"
         )
     layers = {path for path, module in graph.named_modules() if isinstance(module, LAYERS)}
     return Products(total, int(sum(cost for path, cost in traced.by_module().items() if path in layers)))
 
 
-def _traced(graph: InferenceGraph, history: Tensor) -> "FlopCountAnalysis":
+def _traced(graph: InferenceGraph, history: Tensor, name: str) -> "FlopCountAnalysis":
     with warnings.catch_warnings():
         # fvcore is written for TorchScript, which torch calls deprecated, when imported and when tracing
         warnings.filterwarnings("ignore", message=".*torch.jit", category=DeprecationWarning)
         from fvcore.nn import FlopCountAnalysis
 
         analysis = FlopCountAnalysis(graph, (history,)).clear_op_handles()
-        analysis.set_op_handle(**{f"aten::{name}": handle for name, handle in HANDLES.items()})
-        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)  # _refuse_unpriced reads the first
-        analysis.total()  # traces, and keeps what it finds
-    return analysis
-
-
-def _refuse_unpriced(traced: "FlopCountAnalysis", name: str) -> None:
-    unknown = sorted(operation for operation in traced.unsupported_ops() if unpriced(operation))
+        analysis.set_op_handle(**{f"aten::{operation}": handle for operation, handle in HANDLES.items()})
+        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        try:
+            analysis.total()  # traces, and keeps what it finds
+        except BenchError as error:
+            raise BenchError(f"the multiply-accumulates of {name} cannot be counted: {error}") from None
+    unknown = sorted(operation for operation in analysis.unsupported_ops() if unpriced(operation))
     if unknown:
         raise BenchError(
-            f"the cost of {' and '.join(unknown)} in {name} is not known: give it a price, or list it as free,"
-            " in fave_bench/efficiency/traced_products.py"
+            f"the cost of {' and '.join(unknown)} in {name} is not known: give it a price in fave_bench/efficiency/traced_products.py,"
+            " or list it as free in fave_bench/efficiency/free_operations.py"
         )
+    return analysis

@@ -9,7 +9,7 @@ adds 5 a number for a layer norm, fails on a matrix times a vector and forgets b
 """
 
 from collections.abc import Callable, Iterable
-from math import prod
+from math import isqrt, prod
 from typing import Any
 
 import torch
@@ -24,7 +24,11 @@ Handle = Callable[[list[Value], list[Value]], int]
 
 def sizes(value: Value) -> list[int]:
     """The shape of a tensor in the graph; empty for a scalar, and for what is no tensor."""
-    return list(value.type().sizes()) if value.isCompleteTensor() else []
+    if value.isCompleteTensor():
+        return list(value.type().sizes())
+    if value.type().kind() == "TensorType":
+        raise BenchError("the graph does not tell the size of a tensor (a sparse one? write it as an embedding_bag)")
+    return []
 
 
 def sums_over(operand: int) -> Handle:
@@ -57,10 +61,24 @@ def _sizes_of_letters(term: str, shape: list[int]) -> Iterable[tuple[str, int]]:
     yield from zip(reversed(after), reversed(shape), strict=False)
 
 
+def contraction(inputs: list[Value], outputs: list[Value]) -> int:
+    """tensordot: with K numbers in each sum, outputs = numbers of a · numbers of b / K²."""
+    return isqrt(prod(sizes(inputs[0])) * prod(sizes(inputs[1])) * prod(sizes(outputs[0])))
+
+
 def convolution(inputs: list[Value], outputs: list[Value]) -> int:
     """The kernel once for every position of the output, or of the input if transposed."""
-    positions = inputs[0] if inputs[6].toIValue() else outputs[0]
-    return prod(sizes(inputs[1])) * sizes(inputs[0])[0] * prod(sizes(positions)[2:])
+    return _kernel_at(inputs[0] if inputs[6].toIValue() else outputs[0], inputs[1])
+
+
+def padded_convolution(inputs: list[Value], outputs: list[Value]) -> int:
+    """With padding="same" or "valid", never transposed."""
+    return _kernel_at(outputs[0], inputs[1])
+
+
+def _kernel_at(positions: Value, kernel: Value) -> int:
+    batch, _, *extent = sizes(positions)
+    return batch * prod(extent) * prod(sizes(kernel))
 
 
 def attention(inputs: list[Value], _: list[Value]) -> int:
@@ -98,7 +116,9 @@ HANDLES: dict[str, Handle] = {
     **dict.fromkeys(("addmm", "addmv", "baddbmm"), sums_over(1)),
     "addbmm": added_batches,
     "einsum": einsum,
+    "tensordot": contraction,
     **dict.fromkeys(("_convolution", "convolution"), convolution),
+    "_convolution_mode": padded_convolution,
     "scaled_dot_product_attention": attention,
     "_native_multi_head_attention": fused_attention(5, 7),
     "_transformer_encoder_layer_fwd": fused_attention(3, 5, 14, 16),
