@@ -94,12 +94,13 @@ def _traced(graph: InferenceGraph, history: Tensor, name: str) -> "FlopCountAnal
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         try:
             analysis.total()  # traces, and keeps what it finds
-        except BenchError as error:
-            raise BenchError(f"the multiply-accumulates of {name} cannot be counted: {error}") from None
+        except (BenchError, RuntimeError) as error:  # the second is the tracer's
+            reason = str(error).partition("\n")[0]
+            raise BenchError(f"the multiply-accumulates of {name} cannot be counted: {reason}") from error
     unknown = sorted(operation for operation in analysis.unsupported_ops() if unpriced(operation))
     if unknown:
         raise BenchError(
-            f"the cost of {' and '.join(unknown)} in {name} is not known: give it a price in fave_bench/efficiency/traced_products.py,"
-            " or list it as free in fave_bench/efficiency/free_operations.py"
+            f"the cost of {' and '.join(unknown)} in {name} is not known: give it a price in traced_products.py or list"
+            " it in free_operations.py, both in fave_bench/efficiency"
         )
     return analysis
