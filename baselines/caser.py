@@ -154,7 +154,7 @@ class Caser(Recommender):
         return self.query(history, getattr(draw, "users", None))
 
     def published_layers(self) -> Iterator[LayerUse]:
-        """nv L d + nh d L (L + 1) (L + 2) / 6 + (nv d + nh L) d + 2 d²; the kernels are what no tool sees as layers."""
+        """nv L d + nh d L (L + 1) (L + 2) / 6 + (nv d + nh L) d + 2 d²."""
         yield from linear_uses(self.config.d, self.vertical)
         for height, kernel in enumerate(self.horizontal.kernels, 1):
             yield LayerUse(kernel, self.config.window - height + 1)

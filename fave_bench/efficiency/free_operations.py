@@ -5,14 +5,14 @@ not be listed, and fvcore has a short list of its own.
 """
 
 MOVE = """
-Bool Float FloatImplicit Int IntImplicit ScalarImplicit alias arange as_strided broadcast_tensors broadcast_to cat chunk
-clone constant_pad_nd contiguous copy_ detach diag_embed diagonal embedding empty empty_like eye expand expand_as fill_
-flatten flip full full_like gather index index_put index_put_ index_select lift_fresh linspace mT masked_select meshgrid
-movedim narrow new_empty new_full new_ones new_zeros nonzero numpy_T one_hot ones ones_like pad permute ravel real
-repeat repeat_interleave reshape reshape_as resolve_conj resolve_neg roll scalar_tensor scatter scatter_ select size slice
-split split_with_sizes squeeze squeeze_ stack swapaxes t take_along_dim tensor tensor_split to transpose tril triu
-type_as unbind unflatten unfold unsqueeze unsqueeze_ view view_as where zero_ zeros zeros_like _pack_padded_sequence
-_pad_packed_sequence _shape_as_tensor
+Bool Float FloatImplicit Int IntImplicit ScalarImplicit alias arange as_strided broadcast_tensors broadcast_to cat
+chunk clone constant_pad_nd contiguous copy_ detach diag_embed diagonal embedding empty empty_like eye expand expand_as
+fill_ flatten flip full full_like gather index index_put index_put_ index_select lift_fresh linspace mT masked_select
+meshgrid movedim narrow new_empty new_full new_ones new_zeros nonzero numpy_T one_hot ones ones_like pad permute ravel
+real repeat repeat_interleave reshape reshape_as resolve_conj resolve_neg roll scalar_tensor scatter scatter_ select
+size slice split split_with_sizes squeeze squeeze_ stack swapaxes t take_along_dim tensor tensor_split to transpose
+tril triu type_as unbind unflatten unfold unsqueeze unsqueeze_ view view_as where zero_ zeros zeros_like
+_pack_padded_sequence _pad_packed_sequence _shape_as_tensor
 """
 SEARCH = """
 __and__ __or__ _unique2 argmax argmin argsort bincount bucketize is_nonzero item kthvalue searchsorted sort topk
