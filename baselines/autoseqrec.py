@@ -26,6 +26,7 @@ Printed numbers: paper_tables/reference/table1_overall.csv, row "AutoSeqRec". No
 k/9929, that is measured on the 9,929 events of the model's own split by time, and its Beauty row is no single run's.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ from torch import Tensor, nn
 
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import Split
-from fave_bench.models.contract import Batch, ModelConfig, Recommender
+from fave_bench.models.contract import Batch, LayerUse, ModelConfig, Recommender, linear_uses
 from fave_bench.models.dropout import Dropout
 from fave_bench.randomness import Draw, UserDraw
 
@@ -194,6 +195,10 @@ class AutoSeqRec(Recommender):
         else:
             owned = self.encoder.weight.new_zeros(len(history), self.vocabulary)
         return owned.scatter_(1, history, 1.0)
+
+    def published_layers(self) -> Iterator[LayerUse]:
+        """N D: the user's row is encoded; what follows scores the catalogue."""
+        return linear_uses(1, self.encoder)
 
     @torch.no_grad()
     def scores(self, history: Tensor, *, draw: Draw) -> Tensor:

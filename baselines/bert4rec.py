@@ -25,6 +25,7 @@ Printed numbers: paper_tables/reference/table1_overall.csv, "BERT4Rec" (H@20: ML
 copied by FAVE from FMRec's Table 2. They lie below SASRec's, which fits an under-trained run.
 """
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -33,7 +34,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from fave_bench.data.windows import item_slot, lengths, valid
-from fave_bench.models.contract import Batch, ModelConfig, Recommender
+from fave_bench.models.contract import Batch, LayerUse, ModelConfig, Recommender, linear_uses
 from fave_bench.models.dropout import Dropout
 from fave_bench.models.parts import Part, joined, split
 from fave_bench.randomness import Draw
@@ -157,6 +158,10 @@ class BERT4Rec(Recommender):
 
     def user_vectors(self, history: Tensor, *, draw: Draw) -> Tensor:
         return self.answer(self.states(self.question(history), last_only=True)[:, 0])
+
+    def published_layers(self) -> Iterator[LayerUse]:
+        """Blocks and head at all slots: n 12 d² L + d² L."""
+        return linear_uses(self.config.window, self.blocks, self.head)
 
     def item_vectors(self) -> Tensor:
         return self.items.weight[: self.vocabulary]

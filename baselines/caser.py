@@ -35,7 +35,7 @@ from torch import Tensor, nn
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import Split
 from fave_bench.data.windows import right_padded, valid
-from fave_bench.models.contract import Batch, ModelConfig, Recommender
+from fave_bench.models.contract import Batch, LayerUse, ModelConfig, Recommender, linear_uses
 from fave_bench.models.dropout import Dropout
 from fave_bench.randomness import Draw
 
@@ -152,6 +152,13 @@ class Caser(Recommender):
 
     def user_vectors(self, history: Tensor, *, draw: Draw) -> Tensor:
         return self.query(history, getattr(draw, "users", None))
+
+    def published_layers(self) -> Iterator[LayerUse]:
+        """nv L d + nh d L (L + 1) (L + 2) / 6 + (nv d + nh L) d + 2 d²."""
+        yield from linear_uses(self.config.d, self.vertical)
+        for height, kernel in enumerate(self.horizontal.kernels, 1):
+            yield LayerUse(kernel, self.config.window - height + 1)
+        yield from linear_uses(1, self.inner, self.outer)
 
     def item_vectors(self) -> Tensor:
         return self.items.weight

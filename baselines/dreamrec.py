@@ -38,7 +38,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from fave_bench.data.windows import valid
-from fave_bench.models.contract import Batch, GenerativeRecommender, ModelConfig
+from fave_bench.models.contract import Batch, GenerativeRecommender, LayerUse, ModelConfig, linear_uses
 from fave_bench.models.diffusion import Array, Noising, Schedule, denoise
 from fave_bench.models.dropout import Dropout
 from fave_bench.models.parts import split
@@ -230,6 +230,11 @@ class DreamRec(GenerativeRecommender):
         for state in self.states(history, None, None, draw):
             prediction = state
         return prediction
+
+    def published_layers(self) -> Iterator[LayerUse]:
+        """The block at all slots, 5 d² L, then the step's embedding and the denoiser twice a step: 14 d² T for mlp1."""
+        yield from linear_uses(self.config.window, self.query, self.key_value, self.inner, self.outer)
+        yield from linear_uses(2 * self.sampler_steps(), self.step, self.denoiser)
 
     def item_vectors(self) -> Tensor:
         return self.items.weight

@@ -16,13 +16,15 @@ copied by FAVE from FMRec's Table 2, whose variant and settings are not stated. 
 the Beauty figure.
 """
 
+from collections.abc import Iterator
+
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from fave_bench.data.windows import lengths, right_padded, valid
-from fave_bench.models.contract import Batch, ModelConfig, Recommender
+from fave_bench.models.contract import Batch, LayerUse, ModelConfig, Recommender, linear_uses
 from fave_bench.models.dropout import Dropout
 from fave_bench.randomness import Draw
 
@@ -77,6 +79,11 @@ class GRU4Rec(Recommender):
 
     def user_vectors(self, history: Tensor, *, draw: Draw) -> Tensor:
         return self.dense(self.last_state(history))
+
+    def published_layers(self) -> Iterator[LayerUse]:
+        """The dense layer after every slot: L 3 h (e + h) + L h e."""
+        yield from (LayerUse(weight, self.config.window) for weight in self.gru.parameters())
+        yield from linear_uses(self.config.window, self.dense)
 
     def item_vectors(self) -> Tensor:
         return self.items.weight

@@ -16,6 +16,7 @@ Printed numbers: paper_tables/reference/table1_overall.csv, "SASRec" (copied by 
 behind them is not stated). Two independent users report the ce variant on Beauty near H@20 11.9 %.
 """
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -26,7 +27,7 @@ from torch import Tensor, nn
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import Split
 from fave_bench.data.windows import valid
-from fave_bench.models.contract import Batch, ModelConfig, Recommender
+from fave_bench.models.contract import Batch, LayerUse, ModelConfig, Recommender, linear_uses
 from fave_bench.models.negatives import UnseenItems
 from fave_bench.models.parts import split
 from fave_bench.randomness import Draw
@@ -120,6 +121,10 @@ class SASRec(Recommender):
 
     def user_vectors(self, history: Tensor, *, draw: Draw) -> Tensor:
         return self.states(history, last_only=True)[:, -1]
+
+    def published_layers(self) -> Iterator[LayerUse]:
+        """Every block at all slots: b 5 d² L."""
+        return linear_uses(self.config.window, self.blocks)
 
     def item_vectors(self) -> Tensor:
         return self.items.weight

@@ -26,6 +26,7 @@ Printed numbers: paper_tables/reference/table1_overall.csv, row "STOSA" (Beauty 
 Table 2, and no single run can give its ML-100k row: NDCG grows too fast between 10 and 20).
 """
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -36,7 +37,7 @@ from torch import Tensor, nn
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import Split
 from fave_bench.data.windows import valid
-from fave_bench.models.contract import Batch, ModelConfig, Recommender
+from fave_bench.models.contract import Batch, LayerUse, ModelConfig, Recommender, linear_uses
 from fave_bench.models.dropout import Dropout
 from fave_bench.models.negatives import UnseenItems
 from fave_bench.models.parts import Part, split
@@ -205,6 +206,10 @@ class STOSA(Recommender):
     def user_vectors(self, history: Tensor, *, draw: Draw) -> Tensor:
         """(B, L) -> (B, 2d), mean and deviation of the last slot."""
         return joined(*(stream[:, -1] for stream in self.states(history, last_only=True)))
+
+    def published_layers(self) -> Iterator[LayerUse]:
+        """Both streams at all slots, the lost mean included: n 24 d² L."""
+        return linear_uses(self.config.window, self.layers)
 
     def item_vectors(self) -> Tensor:
         """(V, 2d)"""

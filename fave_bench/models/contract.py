@@ -1,7 +1,8 @@
 """What a recommender is to this harness. Small on purpose: a model knows no trainer, no metric, no table."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -37,6 +38,25 @@ class Batch:
     """Sequence samples and windows: (M,) flat positions in (B, L) that have a target; a loss touches only those."""
     lengths: Tensor | None = None
     """(B,) items in each history, on the host; descending for a model that is `padding_free`."""
+
+
+class LayerUse(NamedTuple):
+    """What a layer does when its authors' code scores one user."""
+
+    weight: Tensor
+    """Of a linear or recurrent layer, or a convolution's kernel."""
+    vectors: int
+    """How many vectors it multiplies; for a kernel, at how many positions."""
+    needed: bool = True
+    """False for what is run although the scores do not depend on it."""
+
+
+def linear_uses(vectors: int, *modules: nn.Module, needed: bool = True) -> Iterator[LayerUse]:
+    """Every linear layer in `modules`, on so many vectors each."""
+    for module in modules:
+        for layer in module.modules():
+            if isinstance(layer, nn.Linear):
+                yield LayerUse(layer.weight, vectors, needed)
 
 
 class Recommender(nn.Module):
@@ -78,6 +98,10 @@ class Recommender(nn.Module):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Named scalar terms, already weighted; the trainer adds them up."""
         raise NotImplementedError(f"{type(self).__name__} has nothing to train")
+
+    def published_layers(self) -> Iterator[LayerUse] | None:
+        """The layers that the authors' code runs to score one user, where that is more than `scores` runs."""
+        return None
 
     def user_vectors(self, history: Tensor, *, draw: Draw) -> Tensor:
         """(B, L) int64 histories -> (B, d)."""

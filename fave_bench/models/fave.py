@@ -29,6 +29,7 @@ kept so that totals (2177 V + 2,592,256) and checkpoints agree; cross_attention 
 Printed numbers: paper_tables/reference/table1_overall.csv and table2_ablation.csv, rows "FAVE".
 """
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -38,7 +39,7 @@ from torch import Tensor, nn
 
 from fave_bench.errors import UsageError
 from fave_bench.models.blocks import Attention, FeedForward, Mask, TimeEmbedding
-from fave_bench.models.contract import Batch
+from fave_bench.models.contract import Batch, LayerUse, linear_uses
 from fave_bench.models.dropout import Dropout, DropPath, set_rate
 from fave_bench.models.flow import anchor_prior, anchor_slot, directional_derivative, point, sample_times
 from fave_bench.models.flow_model import FlowConfig, FlowRecommender
@@ -272,6 +273,15 @@ class Fave(FlowRecommender):
 
     def sampler_steps(self) -> int:
         return self.config.finetune_steps if self.stage == "finetune" else self.config.steps
+
+    def published_layers(self) -> Iterator[LayerUse]:
+        yield from super().published_layers()
+        if self.config.cross_attention == "on":
+            steps = self.sampler_steps()
+            for block in self.layers:
+                assert isinstance(block, Block)
+                yield from linear_uses(steps * self.config.window, block.cross_attention)
+                yield from linear_uses(steps, block.squeeze, block.gate_self, block.gate_cross)
 
     def velocity_field(
         self, e_seq: Tensor, mask: Mask, x: Tensor, t: Tensor, x0: Tensor, noise: Tensor | None

@@ -4,13 +4,14 @@
 state h2. A model adds its blocks, τ, its prior and its losses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from fave_bench.models.blocks import HistoryDecoder, Mask
+from fave_bench.models.contract import LayerUse, linear_uses
 from fave_bench.models.flow import TimeSampler, euler
 from fave_bench.models.noisy_encoder import NoisyEncoder, NoisyEncoderConfig, unused_layers
 from fave_bench.models.reconstruction import balanced_cells, balanced_error, full_error
@@ -76,6 +77,11 @@ class FlowRecommender(NoisyEncoder):
         draws = int(-(-zero_ratio * history.shape[1] // 1))
         cells = balanced_cells(history, self.vocabulary, draw.uniform(len(history), draws, 2), zero_ratio)
         return balanced_error(self.decoder, state, cells)
+
+    def published_layers(self) -> Iterator[LayerUse]:
+        """The decoder too: it runs in every step, and its output is thrown away."""
+        yield from super().published_layers()
+        yield from linear_uses(self.sampler_steps(), self.decoder, needed=False)
 
     def sampler_steps(self) -> int:
         """Euler steps when the caller names none."""

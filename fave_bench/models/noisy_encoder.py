@@ -9,7 +9,7 @@
 A model adds its blocks, τ, its path from noise to data and its losses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from fave_bench.models.blocks import Mask, padding_mask
-from fave_bench.models.contract import GenerativeRecommender, ModelConfig
+from fave_bench.models.blocks import Mask, TimeEmbedding, padding_mask
+from fave_bench.models.contract import GenerativeRecommender, LayerUse, ModelConfig, linear_uses
 from fave_bench.models.dropout import Dropout
 from fave_bench.models.flow import on_host
 from fave_bench.models.parts import Part, split
@@ -149,6 +149,14 @@ class NoisyEncoder(GenerativeRecommender):
 
     def item_vectors(self) -> Tensor:
         return self.items.weight
+
+    def published_layers(self) -> Iterator[LayerUse]:
+        """In every step: the blocks at all slots, the last one included, and the times' embeddings once."""
+        steps = self.sampler_steps()
+        for block in self.layers:
+            parts = (block.get_submodule(name) for name in ("attention", "feed_forward"))
+            yield from linear_uses(steps * self.config.window, *parts)
+        yield from linear_uses(steps, *(part for part in self.children() if isinstance(part, TimeEmbedding)))
 
     @classmethod
     def released_keys(cls) -> dict[str, tuple[str, ...]]:
