@@ -88,7 +88,8 @@ class Attention(nn.Module):
             return x
         stop = slots or x.shape[1]
         window = slice(stop - x.shape[1], stop)
-        return torch.addcmul(x * self.cosine[window], x.roll(self.head_width // 2, -1), self.sine[window])
+        cosine, sine = self.cosine[window].to(x.dtype), self.sine[window].to(x.dtype)  # a product of two types is slow
+        return torch.addcmul(x * cosine, x.roll(self.head_width // 2, -1), sine)
 
 
 def rope_tables(slots: int, width: int) -> tuple[Tensor, Tensor]:
