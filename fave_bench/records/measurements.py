@@ -79,17 +79,16 @@ class TrainingRow(Row):
 
     stage: str
     precision: Literal["fp32", "bf16"]
-    engine: Literal["plain", "fast"]
-    """plain: padded batches, eager. fast: what the trainer does by default."""
     batch_size: int
     samples_per_second: FiniteFloat
     step_ms: FiniteFloat
     """Median."""
     steps: int
     """Steps timed."""
+    epoch_seconds: FiniteFloat
+    """What one pass over the training samples takes at this speed."""
     peak_fraction: FiniteFloat
-    """Multiply-accumulates of the padded batch's products, forward and backward, over what the device's own matrix
-    product does in the same time and precision."""
+    """Products that a step executes, over what the device's own matrix product does in the same time and precision."""
 
 
 class ScaleRow(Row):

@@ -15,13 +15,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from fave_bench.errors import BenchError
-from fave_bench.models.contract import Batch, Recommender
+from fave_bench.models.contract import Recommender
 from fave_bench.randomness import seed_of
 from fave_bench.training import checkpoint
 from fave_bench.training.config import Stage, Training
 from fave_bench.training.optimizer import make_optimizer, set_learning_rate
 from fave_bench.training.progress import Progress
 from fave_bench.training.samples import Samples
+from fave_bench.training.step import train_step
 from fave_bench.training.stopping import EarlyStopping, Metrics
 
 CHECKPOINT_EVERY = 60.0
@@ -152,7 +153,8 @@ class Trainer:
             rows = chunks[at.step]
             set_learning_rate(at.optimizer, at.stage, at.epoch, at.epoch * len(chunks) + at.step)
             batch = self.samples.batch(rows, seed_of(self.seed, at.name, at.epoch, at.step))
-            for term, value in self._step(batch, at.stage, at.optimizer).items():
+            terms = train_step(self.model, batch, at.stage, at.optimizer, precision=self.training.precision)
+            for term, value in terms.items():
                 at.totals[term] = at.totals[term] + value if term in at.totals else value
             at.step += 1
             self.outcome.samples += len(rows)
@@ -176,18 +178,6 @@ class Trainer:
         self.outcome.curve.append({**look, "losses": losses, "validation": metrics})
         if at.stopping.look(metrics, at.epoch):
             at.best = self._weights()
-
-    def _step(self, batch: Batch, stage: Stage, optimizer: Optimizer) -> dict[str, Tensor]:
-        """One optimiser step; returns the detached loss terms. Nothing here waits for the device."""
-        torch.manual_seed(batch.draw.seed)  # dropout has no generator argument: it draws from the global one
-        optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(batch.history.device.type, torch.bfloat16, enabled=self.training.precision == "bf16"):
-            terms = self.model.losses(batch)
-        torch.stack(list(terms.values())).sum().backward()
-        if stage.clip_norm:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), stage.clip_norm)
-        optimizer.step()
-        return {term: value.detach() for term, value in terms.items()}
 
     def _read(self, at: _Progressing) -> dict[str, float]:
         """Mean loss terms of the pass so far; the one place where the host waits for the device."""

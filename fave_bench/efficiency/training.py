@@ -1,0 +1,105 @@
+"""Speed of training: real batches of the dataset through the trainer's own step, model by model, stage by stage."""
+
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from fave_bench.data.splits import leave_one_out
+from fave_bench.efficiency.dispatched_products import dispatched_products
+from fave_bench.efficiency.subjects import Subject, subjects
+from fave_bench.measure import Request
+from fave_bench.models import registry
+from fave_bench.records.measurements import TrainingRow
+from fave_bench.training.config import Stage
+from fave_bench.training.optimizer import make_optimizer
+from fave_bench.training.samples import Samples
+from fave_bench.training.step import train_step
+
+Precision = Literal["fp32", "bf16"]
+WARM_UP, LEAST = 2, 5
+"""Steps before timing begins, and steps timed at least."""
+SIDE = 2048
+"""Of the square matrices whose product stands for the device's peak."""
+
+
+def rows(request: Request) -> Iterator[TrainingRow]:
+    """One row per preset row that is trained, stage and precision. Restores nothing: the models are thrown away."""
+    for subject in subjects(request):
+        if registry.load(subject.plan.model).samples == "none":
+            continue
+        for name, stage in subject.plan.training.stages.items():
+            for precision in get_args(Precision):
+                yield _row(subject, name, stage, precision, request)
+
+
+def _row(subject: Subject, name: str, stage: Stage, precision: Precision, request: Request) -> TrainingRow:
+    training, sequences = subject.plan.training, subject.sequences
+    model = subject.build(request.device)
+    model.enter_stage(name)
+    model.train()
+    samples = Samples(
+        sequences, leave_one_out(sequences), model.samples, model.config.window, request.device, sort=model.padding_free
+    )
+    optimizer = make_optimizer(model, training, stage)
+    whole = max(1, len(samples) // training.batch_size)
+    batches = itertools.cycle(samples.order(0, name, 0).split(training.batch_size)[:whole])
+    count = itertools.count()
+
+    def step() -> dict[str, Tensor]:
+        batch = samples.batch(next(batches), next(count))
+        return train_step(model, batch, stage, optimizer, precision=precision)
+
+    seconds = _timed(step, request)
+    size, median = min(training.batch_size, len(samples)), statistics.median(seconds)
+    return TrainingRow.model_validate(
+        subject.labels
+        | {
+            "stage": name,
+            "precision": precision,
+            "batch_size": size,
+            "samples_per_second": size / median,
+            "step_ms": 1000 * median,
+            "steps": len(seconds),
+            "epoch_seconds": len(samples) * median / size,
+            "peak_fraction": dispatched_products(step) / median / peak(request.device, precision),
+        }
+    )
+
+
+def _timed(step: Callable[[], object], request: Request) -> list[float]:
+    """Seconds of each step: at least `LEAST` of them, and at least the time asked for."""
+    for _ in range(WARM_UP):
+        step()
+    seconds: list[float] = []
+    while len(seconds) < LEAST or sum(seconds) < request.seconds:
+        _wait(request.device)
+        began = time.perf_counter()
+        step()
+        _wait(request.device)
+        seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+@cache
+def peak(device: torch.device, precision: Precision) -> float:
+    """Multiply-accumulates a second of a large square matrix product, the best of several."""
+    a, b = torch.randn(2, SIDE, SIDE, device=device, dtype=torch.bfloat16 if precision == "bf16" else torch.float32)
+    best = float("inf")
+    for _ in range(10):
+        _wait(device)
+        began = time.perf_counter()
+        a @ b
+        _wait(device)
+        best = min(best, time.perf_counter() - began)
+    return SIDE**3 / best
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
