@@ -1,0 +1,42 @@
+"""Cells that both halves of the efficiency table use."""
+
+from fave_bench.records.measurements import Row
+from fave_bench.rendering.sheets import Sheet
+from fave_bench.rendering.table_model import NOTHING, Cell, Column, Number, Quantity, Text
+
+WHO = tuple(Column(name, numeric=False) for name in ("model", "setting", "variant"))
+
+
+def who(row: Row) -> tuple[Cell, ...]:
+    """As many cells as WHO has columns."""
+    return Text(row.title), Text(row.setting), Text(row.variant) if row.variant else NOTHING
+
+
+def nobody(title: str) -> tuple[Cell, ...]:
+    """WHO for a model that only the paper has numbers of."""
+    return Text(title), NOTHING, NOTHING
+
+
+def quantity(value: float | None, unit: str = "") -> Cell:
+    return NOTHING if value is None else Quantity(value, unit)
+
+
+def printed(value: float | None, unit: str = "") -> Cell:
+    """A paper's number, to its two decimals."""
+    return NOTHING if value is None else Number(value, unit)
+
+
+def count(value: int | None) -> Cell:
+    return NOTHING if value is None else Text(str(value))
+
+
+def title(sheet: Sheet, *parts: str) -> str:
+    """The block's heading: the dataset, what it is, then `parts`."""
+    beside = f" beside the paper's {sheet.paper}" if sheet.paper and sheet.paper != sheet.dataset else ""
+    marked = [f"SYNTHETIC data{beside}"] if sheet.synthetic else []
+    return " · ".join([sheet.dataset, *marked, *parts])
+
+
+def tidy(value: float | None) -> float | None:
+    """Six significant digits: far below any timer's error, and free of the last bit's noise."""
+    return None if value is None else float(f"{value:.6g}")
