@@ -17,13 +17,13 @@ def nobody(title: str) -> tuple[Cell, ...]:
     return Text(title), NOTHING, NOTHING
 
 
-def quantity(value: float | None, unit: str = "") -> Cell:
-    return NOTHING if value is None else Quantity(value, unit)
+def quantity(value: float | None) -> Cell:
+    return NOTHING if value is None else Quantity(value)
 
 
-def printed(value: float | None, unit: str = "") -> Cell:
+def printed(value: float | None) -> Cell:
     """A paper's number, to its two decimals."""
-    return NOTHING if value is None else Number(value, unit)
+    return NOTHING if value is None else Number(value)
 
 
 def count(value: int | None) -> Cell:

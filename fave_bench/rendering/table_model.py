@@ -46,8 +46,6 @@ class Quantity:
     """A measured amount of any size, to three significant digits."""
 
     value: float
-    unit: str = ""
-    """Set right behind the number; most columns name it in their heading instead."""
 
 
 Cell = Text | Number | Estimate | Difference | Quantity
@@ -96,8 +94,8 @@ def parts(cell: Cell) -> tuple[str, Mark, str]:
             return f"{value:.2f}", mark, around + flag
         case Difference(value, verdict):
             return ("", "", verdict) if value is None else (signed(value), "", f" {verdict}")
-        case Quantity(value, unit):
-            return significant(value) + unit, "", ""
+        case Quantity(value):
+            return significant(value), "", ""
 
 
 def significant(value: float, digits: int = 3) -> str:

@@ -1,0 +1,170 @@
+"""Accuracy against latency: which model is worth its milliseconds, and what fewer steps would cost."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fave_bench.records.measurements import Execution
+from fave_bench.rendering.labels import Label, along, place
+from fave_bench.rendering.pareto_data import METRIC, Curve, Panel, Point
+from fave_bench.rendering.picture import Picture
+from fave_bench.rendering.plotting import FAINT, INK, PALETTE, QUIET, SHADE, heading, panels
+from fave_bench.rendering.table_model import Scalar
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMNS = (
+    "dataset", "synthetic", "timed_on", "device", "threads", "execution", "protocol", "metric", "unit", "model",
+    "title", "setting", "variant", "configuration", "steps", "own_steps", "p50_ms", "value", "spread", "seeds", "truncated",
+    "on_front",
+)  # fmt: skip
+EXECUTION_WORDS = {
+    "released": "executed as the public code does",
+    "eager": "executed eagerly",
+    "optimised": "compiled or graph-captured",
+}
+
+
+def pareto(shown: Sequence[Panel], *, protocol: str, execution: Execution) -> Picture:
+    """The picture of these panels, of which there must be one."""
+    title = f"{METRIC} against latency"
+    return Picture(
+        name="pareto",
+        title=title,
+        caption=caption(shown, protocol=protocol, execution=execution),
+        columns=COLUMNS,
+        rows=tuple(row for panel in shown for row in _rows(panel, protocol, execution)),
+        draw=partial(_draw, shown, protocol, execution),
+    )
+
+
+def caption(shown: Sequence[Panel], *, protocol: str, execution: Execution) -> str:
+    """What a reader must know to read the picture right; sentences about a mark appear only where the mark does."""
+    curves = [curve for panel in shown for curve in panel.curves]
+    cut = _unique(curve.label for curve in curves if curve.line.truncated)
+    untimed = _unique(label for panel in shown for label in panel.untimed)
+    elsewhere = _unique(panel.timed_on for panel in shown if panel.timed_on != panel.board.dataset)
+    said = [
+        (True, f"{METRIC} on the test users (protocol {protocol}; higher is better) against the median time of one "
+               f"user from history to 20 best items ({EXECUTION_WORDS[execution]}; log scale; left is faster), timed "
+               "on untrained weights of the preset's sizes."),
+        (True, "Bars: standard deviation over seeds, or the sampling error of the users where there is one seed."),
+        (any(len(curve.points) > 1 for curve in curves),
+         "Lines join one model's numbers of sampler steps; the large marker is its own number."),
+        (any(panel.front for panel in shown), "Stepped line: the Pareto front; the shade below it is beaten by "
+         "something at least as fast and as accurate."),
+        (bool(cut), f"Hollow, and no part of the front: stopped by a time budget ({', '.join(cut)})."),
+        (bool(elsewhere), f"Timed on generated data of the same size: {', '.join(elsewhere)}."),
+        (bool(untimed), f"Ranked but not timed in this execution: {', '.join(untimed)}."),
+    ]  # fmt: skip
+    return " ".join(sentence for needed, sentence in said if needed)
+
+
+def _unique(words: Iterable[str]) -> list[str]:
+    return sorted(set(words))
+
+
+def _rows(panel: Panel, protocol: str, execution: Execution) -> list[dict[str, Scalar]]:
+    best = panel.front
+    return [
+        {
+            "dataset": panel.board.dataset, "synthetic": panel.board.synthetic, "timed_on": panel.timed_on,
+            "device": panel.place.device, "threads": panel.place.threads, "execution": execution,
+            "protocol": protocol, "metric": METRIC, "unit": "percent", **_about(curve), "steps": point.steps,
+            "own_steps": point.own, "p50_ms": float(f"{point.latency:.6g}"), "value": round(point.value, 6),
+            "spread": None if point.spread is None else round(point.spread, 6), "seeds": point.seeds,
+            "on_front": any(point is other for other in best),
+        }
+        for curve in panel.curves
+        for point in curve.points
+    ]  # fmt: skip
+
+
+def _about(curve: Curve) -> dict[str, Scalar]:
+    assert curve.line.summary
+    first = curve.line.summary.first
+    return {
+        "model": first.model, "title": first.title, "setting": first.setting, "variant": first.variant,
+        "configuration": first.configuration, "truncated": curve.line.truncated,
+    }  # fmt: skip
+
+
+def _draw(shown: Sequence[Panel], protocol: str, execution: Execution) -> "Figure":
+    figure, all_axes = panels(len(shown), caption(shown, protocol=protocol, execution=execution))
+    generative = dict.fromkeys(curve.line.title for panel in shown for curve in panel.curves if curve.generative)
+    colors = {title: PALETTE[i % len(PALETTE)] for i, title in enumerate(generative)}
+    for axes, panel in zip(all_axes, shown, strict=True):
+        _frame(axes, panel, protocol)
+        _front(axes, panel)
+        for curve in panel.curves:
+            _curve(axes, curve, colors.get(curve.line.title, QUIET))
+        _label(axes, panel, colors)
+    return figure
+
+
+def _frame(axes: "Axes", panel: Panel, protocol: str) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    latencies = [point.latency for curve in panel.curves for point in curve.points]
+    tops = [point.value + (point.spread or 0) for curve in panel.curves for point in curve.points]
+    axes.set_xscale("log")
+    axes.set_xlim(min(latencies) / 1.7, max(latencies) * 2.4)
+    axes.set_ylim(0, 1.1 * max([*tops, 1e-9]))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.tick_params(which="both", length=0)
+    axes.grid(True)
+    axes.set_xlabel("ms for one user   (faster ←)", loc="right", size=8)
+    axes.set_ylabel(f"{METRIC}, %, {protocol}   (→ better)", loc="top", size=8)
+    users = panel.board.sample.dataset.users if panel.board.sample else 0
+    marked = " · SYNTHETIC" if panel.board.synthetic else ""
+    heading(axes, panel.board.dataset + marked, f"{users:,} users · {panel.place}")
+
+
+def _front(axes: "Axes", panel: Panel) -> None:
+    """The staircase: at a given time, the best that anything at least as fast reaches."""
+    if not panel.front:
+        return
+    x = [*(point.latency for point in panel.front), axes.get_xlim()[1]]
+    y = [*(point.value for point in panel.front), panel.front[-1].value]
+    axes.fill_between(x, y, step="post", color=SHADE, linewidth=0, zorder=0.5)
+    axes.plot([x[0], *x], [0, *y], drawstyle="steps-post", color=FAINT, linewidth=1.6, zorder=1)
+
+
+def _curve(axes: "Axes", curve: Curve, color: str) -> None:
+    x, y = [point.latency for point in curve.points], [point.value for point in curve.points]
+    hollow = curve.line.truncated
+    axes.plot(x, y, color=color, linewidth=1.2, alpha=0.75, zorder=2)
+    for point in curve.points:
+        if point.own and point.spread:
+            low, high = point.value - point.spread, point.value + point.spread
+            axes.plot([point.latency] * 2, [low, high], color=color, linewidth=1.0, alpha=0.35, zorder=1.5)
+        axes.plot(
+            point.latency, point.value, marker="o", markersize=6.5 if point.own else 3.4, markeredgewidth=1.3,
+            markeredgecolor=color, markerfacecolor="white" if hollow else color, zorder=4 if point.own else 3,
+        )  # fmt: skip
+
+
+def _label(axes: "Axes", panel: Panel, colors: dict[str, str]) -> None:
+    best = {id(point) for point in panel.front}
+    names, counts, obstacles = [], [], []
+    for curve in sorted(panel.curves, key=lambda curve: not curve.generative):
+        color = colors.get(curve.line.title, INK)
+        anchor = next((point for point in curve.points if point.own), curve.points[-1])
+        bold = any(id(point) in best for point in curve.points)
+        names.append(Label(curve.label, anchor.latency, anchor.value, color, weight="bold" if bold else "normal"))
+        if len(curve.points) > 1:
+            counts += [_steps_label(point, color) for point in curve.points]
+        points = curve.points
+        obstacles.append(along([point.latency for point in points], [point.value for point in points], axes))
+        obstacles += [np.array([[point.latency, point.value]] * 3) for point in points]  # a marker weighs more
+    place(axes, [*names, *counts], np.vstack(obstacles))
+
+
+def _steps_label(point: Point, color: str) -> Label:
+    return Label(str(point.steps), point.latency, point.value, color, size=6.5, reach=(4, 6, 8))
