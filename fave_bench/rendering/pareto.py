@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "dataset", "synthetic", "timed_on", "device", "threads", "execution", "protocol", "metric", "unit", "model",
-    "title", "setting", "variant", "configuration", "steps", "own_steps", "p50_ms", "value", "spread", "seeds", "truncated",
-    "on_front",
+    "title", "setting", "variant", "configuration", "steps", "own_steps", "p50_ms", "value", "spread", "seeds",
+    "truncated", "on_front",
 )  # fmt: skip
 EXECUTION_WORDS = {
     "released": "executed as the public code does",
@@ -126,14 +126,19 @@ def _frame(axes: "Axes", panel: Panel, protocol: str) -> None:
     heading(axes, panel.board.dataset + marked, f"{users:,} users · {panel.place}")
 
 
+def _staircase(panel: Panel, right: float) -> tuple[list[float], list[float]]:
+    """Corners of the front up to time `right`: at a given time, the best that anything at least as fast reaches."""
+    x, y, level = list[float](), list[float](), 0.0
+    for point in panel.front:
+        x, y, level = [*x, point.latency, point.latency], [*y, level, point.value], point.value
+    return [*x, right], [*y, level]
+
+
 def _front(axes: "Axes", panel: Panel) -> None:
-    """The staircase: at a given time, the best that anything at least as fast reaches."""
-    if not panel.front:
-        return
-    x = [*(point.latency for point in panel.front), axes.get_xlim()[1]]
-    y = [*(point.value for point in panel.front), panel.front[-1].value]
-    axes.fill_between(x, y, step="post", color=SHADE, linewidth=0, zorder=0.5)
-    axes.plot([x[0], *x], [0, *y], drawstyle="steps-post", color=FAINT, linewidth=1.6, zorder=1)
+    if panel.front:
+        x, y = _staircase(panel, axes.get_xlim()[1])
+        axes.fill_between(x, y, color=SHADE, linewidth=0, zorder=0.5)
+        axes.plot(x, y, color=FAINT, linewidth=1.6, zorder=1)
 
 
 def _curve(axes: "Axes", curve: Curve, color: str) -> None:
@@ -152,7 +157,7 @@ def _curve(axes: "Axes", curve: Curve, color: str) -> None:
 
 def _label(axes: "Axes", panel: Panel, colors: dict[str, str]) -> None:
     best = {id(point) for point in panel.front}
-    names, counts, obstacles = [], [], []
+    names, counts, obstacles = [], [], [along(*_staircase(panel, axes.get_xlim()[1]), axes)]
     for curve in sorted(panel.curves, key=lambda curve: not curve.generative):
         color = colors.get(curve.line.title, INK)
         anchor = next((point for point in curve.points if point.own), curve.points[-1])
