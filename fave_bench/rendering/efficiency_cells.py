@@ -1,9 +1,13 @@
 """Cells that both halves of the efficiency table use."""
 
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
 from fave_bench.records.measurements import Row
 from fave_bench.rendering.sheets import Sheet
 from fave_bench.rendering.table_model import NOTHING, Cell, Column, Number, Quantity, Text
 
+T = TypeVar("T")
 WHO = tuple(Column(name, numeric=False) for name in ("model", "setting", "variant"))
 
 
@@ -28,6 +32,18 @@ def printed(value: float | None) -> Cell:
 
 def count(value: int | None) -> Cell:
     return NOTHING if value is None else Text(str(value))
+
+
+def with_printed(rows: Sequence[T], titles: Sequence[str], papers: Sequence[str]) -> Iterator[T | str]:
+    """The rows, the papers' models first and in their order; one of them without a row of its own as a bare title.
+
+    `titles` are those of `rows`, which are in order already.
+    """
+    for name in papers:
+        yield from (row for row, found in zip(rows, titles, strict=True) if found == name)
+        if name not in titles:
+            yield name
+    yield from (row for row, found in zip(rows, titles, strict=True) if found not in papers)
 
 
 def title(sheet: Sheet, *parts: str) -> str:

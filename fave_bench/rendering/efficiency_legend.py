@@ -31,7 +31,10 @@ TIMES = (
     "the same for a batch. Test set: exact ranks of all its users, end to end."
 )
 WEIGHTS = "Speed was measured on untrained weights of the published sizes: what the weights are does not change it."
-SYNTHETIC = "SYNTHETIC data were made by this program, in the size of the dataset whose printed numbers stand beside."
+SYNTHETIC = (
+    "SYNTHETIC data were made by this program; a stand-in has the size of the dataset whose printed numbers stand "
+    "beside it."
+)
 
 
 def legend(sheets: Sequence[Sheet], papers: Efficiency) -> tuple[str, ...]:

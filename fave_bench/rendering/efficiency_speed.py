@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fave_bench.rendering.efficiency_cells import WHO, count, nobody, printed, quantity, tidy, title, who
+from fave_bench.rendering.efficiency_cells import WHO, count, nobody, printed, quantity, tidy, title, who, with_printed
 from fave_bench.rendering.newest import Place
 from fave_bench.rendering.printed_efficiency import LATENCY, TEST_SET, Efficiency
 from fave_bench.rendering.sheets import BATCH, Sheet, Timing
@@ -13,26 +13,18 @@ ONE, MANY, TEST = "one user, ms ↓", f"{BATCH} users, ms ↓", "test set, s ↓
 
 def speed_blocks(sheet: Sheet, papers: Efficiency) -> Iterator[Block]:
     """One per place, rows per model, setting, variant, execution and steps; the paper's numbers alone if none is."""
-    for place, timings in sheet.timings.items():
-        lines = [_line(sheet, timing, place, papers) for timing in timings]
-        yield Block(title(sheet, "speed", str(place)), _columns(papers), (*lines, *_only_printed(sheet, place, papers)))
-    if not sheet.timings and sheet.paper:
-        yield Block(
-            title(sheet, "speed", "not timed here"), _columns(papers), tuple(_only_printed(sheet, None, papers))
-        )
+    for place in _places(sheet):
+        lines = [_line(sheet, entry, place, papers) for entry in _entries(sheet, place, papers)]
+        yield Block(title(sheet, "speed", str(place or "not timed here")), _columns(papers), tuple(lines))
 
 
 def speed_facts(sheet: Sheet, papers: Efficiency) -> Iterator[dict[str, Scalar]]:
     """The same, unrounded and by name."""
-    for place, timings in sheet.timings.items():
-        where: dict[str, Scalar] = {"device": place.device, "threads": place.threads}
-        for timing in timings:
-            yield where | _facts(sheet, timing, place, papers)
-        for name in _absent(sheet, place, papers):
-            yield where | _paper_facts(name, sheet.paper, papers)
-    if not sheet.timings:
-        for name in _absent(sheet, None, papers):
-            yield _paper_facts(name, sheet.paper, papers)
+    for place in _places(sheet):
+        where: dict[str, Scalar] = {"device": place.device, "threads": place.threads} if place else {}
+        for entry in _entries(sheet, place, papers):
+            paper = _paper_facts(_title(entry), _paper(sheet, entry), papers)
+            yield where | paper if isinstance(entry, str) else where | paper | _facts(sheet, entry, place, papers)
 
 
 def speedup_column(over: str) -> str:
@@ -53,48 +45,52 @@ def _columns(papers: Efficiency) -> tuple[Column, ...]:
     )
 
 
-def _line(sheet: Sheet, timing: Timing, place: Place, papers: Efficiency) -> tuple[Cell, ...]:
-    row, single = timing.row, timing.single
-    of_paper = sheet.paper if sheet.is_own(row) else None
-    speedups = [
-        cell
-        for over in papers.references
-        for cell in (quantity(papers.speedup(row.title, over, of_paper)), quantity(sheet.speedup(timing, over, place)))
-    ]
+def _places(sheet: Sheet) -> list[Place | None]:
+    """None stands for no place at all, where the paper's numbers stand alone."""
+    return [*sheet.timings] or ([None] if sheet.paper else [])
+
+
+def _entries(sheet: Sheet, place: Place | None, papers: Efficiency) -> Iterator[Timing | str]:
+    timings = sheet.timings[place] if place else []
+    return with_printed(timings, [timing.row.title for timing in timings], papers.models if sheet.paper else ())
+
+
+def _title(entry: Timing | str) -> str:
+    return entry if isinstance(entry, str) else entry.row.title
+
+
+def _paper(sheet: Sheet, entry: Timing | str) -> str | None:
+    """The dataset whose printed numbers belong beside the entry."""
+    return sheet.paper if isinstance(entry, str) or sheet.is_own(entry.row) else None
+
+
+def _line(sheet: Sheet, entry: Timing | str, place: Place | None, papers: Efficiency) -> tuple[Cell, ...]:
+    name, paper = _title(entry), _paper(sheet, entry)
+    latency, test = (printed(papers.get(name, paper, metric)) for metric in (LATENCY, TEST_SET))
+    theirs = [quantity(papers.speedup(name, over, paper)) for over in papers.references]
+    if isinstance(entry, str):
+        speedups = [cell for value in theirs for cell in (value, NOTHING)]
+        return *nobody(entry), NOTHING, NOTHING, latency, *[NOTHING] * 3, *speedups, NOTHING, test, NOTHING
+    ours = [quantity(sheet.speedup(entry, over, place)) for over in papers.references]
+    single, batch = entry.single, entry.batch
     return (
-        *who(row),
-        Text(row.execution),
-        count(row.steps),
-        printed(papers.get(row.title, of_paper, LATENCY)),
+        *who(entry.row),
+        Text(entry.row.execution),
+        count(entry.row.steps),
+        latency,
         *([quantity(single.p50_ms), quantity(single.p95_ms), quantity(single.p99_ms)] if single else [NOTHING] * 3),
-        *speedups,
-        quantity(timing.batch.p50_ms if timing.batch else None),
-        printed(papers.get(row.title, of_paper, TEST_SET)),
-        quantity(timing.test_seconds),
+        *(cell for pair in zip(theirs, ours, strict=True) for cell in pair),
+        quantity(batch.p50_ms if batch else None),
+        test,
+        quantity(entry.test_seconds),
     )
 
 
-def _only_printed(sheet: Sheet, place: Place | None, papers: Efficiency) -> Iterator[tuple[Cell, ...]]:
-    for name in _absent(sheet, place, papers):
-        speedups = [
-            cell for over in papers.references for cell in (quantity(papers.speedup(name, over, sheet.paper)), NOTHING)
-        ]
-        latency, test = (printed(papers.get(name, sheet.paper, metric)) for metric in (LATENCY, TEST_SET))
-        yield *nobody(name), NOTHING, NOTHING, latency, *[NOTHING] * 3, *speedups, NOTHING, test, NOTHING
-
-
-def _absent(sheet: Sheet, place: Place | None, papers: Efficiency) -> list[str]:
-    """The printed models that nobody timed there."""
-    here = {timing.row.title for timing in sheet.timings[place]} if place else set()
-    return [name for name in papers.models if sheet.paper and name not in here]
-
-
-def _facts(sheet: Sheet, timing: Timing, place: Place, papers: Efficiency) -> dict[str, Scalar]:
+def _facts(sheet: Sheet, timing: Timing, place: Place | None, papers: Efficiency) -> dict[str, Scalar]:
     row, single, batch = timing.row, timing.single, timing.batch
     facts: dict[str, Scalar] = {
-        "model": row.model, "title": row.title, "setting": row.setting, "variant": row.variant,
-        "execution": row.execution, "steps": row.steps, "own_steps": sheet.is_own(row),
-        "test_seconds": tidy(timing.test_seconds),
+        "model": row.model, "setting": row.setting, "variant": row.variant, "execution": row.execution,
+        "steps": row.steps, "own_steps": sheet.is_own(row), "test_seconds": tidy(timing.test_seconds),
     }  # fmt: skip
     if single:
         facts |= {"p50_ms": tidy(single.p50_ms), "p95_ms": tidy(single.p95_ms), "p99_ms": tidy(single.p99_ms)}
@@ -103,7 +99,7 @@ def _facts(sheet: Sheet, timing: Timing, place: Place, papers: Efficiency) -> di
         facts |= {"batch_size": batch.batch_size, "batch_p50_ms": tidy(batch.p50_ms), "batch_calls": batch.calls}
     for over in papers.references:
         facts[speedup_column(over)] = tidy(sheet.speedup(timing, over, place))
-    return facts | (_paper_facts(row.title, sheet.paper, papers) if sheet.is_own(row) else {})
+    return facts
 
 
 def _paper_facts(name: str, dataset: str | None, papers: Efficiency) -> dict[str, Scalar]:

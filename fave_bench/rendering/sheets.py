@@ -57,11 +57,11 @@ class Sheet:
         """Whether the row takes the steps of its own configuration, as the printed numbers do."""
         return row.steps == self.own_steps[identity(row)]
 
-    def speedup(self, timing: Timing, over: str, place: Place) -> float | None:
+    def speedup(self, timing: Timing, over: str, place: Place | None) -> float | None:
         """p50 of one user of model `over`, first setting and own steps, over the timing's: same place and execution."""
         others = [
             other.single
-            for other in self.timings[place]
+            for other in (self.timings[place] if place else ())
             if other.single and other.row.title == over and self.is_own(other.row)
             if other.row.execution == timing.row.execution
         ]
