@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, get_args
 
-from fave_bench.records.measurements import ROWS, FlopsRow, LatencyRow, Measurement, Row, StepsRow, What, write
+from fave_bench.records.measurements import ROWS, FlopsRow, LatencyRow, Measurement, Row, What, write
 
 DEVICE = {"device": "test device", "threads": 2, "torch": "2.0"}
 
@@ -28,14 +28,14 @@ def latency(model: str, p50: float, batch_size: int = 1, steps: int | None = Non
 
 def measurement(*rows: Row, hour: int = 0, **environment: Any) -> Measurement:
     """One call of the verb, of the kind that its rows are."""
-    what: What = next(what for what in get_args(What) if isinstance(rows[0], ROWS[what]))
-    return Measurement(
-        what=what, measured_at=f"2026-01-01T{hour:02}:00:00Z", environment=DEVICE | environment, rows=list(rows)
-    )  # type: ignore[arg-type]
+    content = {
+        "what": next(what for what in get_args(What) if isinstance(rows[0], ROWS[what])),
+        "measured_at": f"2026-01-01T{hour:02}:00:00Z",
+        "environment": DEVICE | environment,
+        "rows": list(rows),
+    }
+    return Measurement.model_validate(content)
 
 
 def keep(results: Path, *rows: Row, hour: int = 0, **environment: Any) -> None:
     write(results, measurement(*rows, hour=hour, **environment))
-
-
-__all__ = ["DEVICE", "StepsRow", "flops", "keep", "latency", "measurement"]

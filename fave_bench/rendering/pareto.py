@@ -121,9 +121,14 @@ def _frame(axes: "Axes", panel: Panel, protocol: str) -> None:
     axes.grid(True)
     axes.set_xlabel("ms for one user   (faster ←)", loc="right", size=8)
     axes.set_ylabel(f"{METRIC}, %, {protocol}   (→ better)", loc="top", size=8)
-    users = panel.board.sample.dataset.users if panel.board.sample else 0
-    marked = " · SYNTHETIC" if panel.board.synthetic else ""
-    heading(axes, panel.board.dataset + marked, f"{users:,} users · {panel.place}")
+    heading(axes, *_heading(panel))
+
+
+def _heading(panel: Panel) -> tuple[str, str]:
+    data = panel.board.sample.dataset if panel.board.sample else None
+    title = panel.board.dataset + (" · SYNTHETIC" if panel.board.synthetic else "")
+    parts = [f"{data.users:,} users", *([] if data.split == "leave-one-out" else [data.split])] if data else []
+    return title, " · ".join([*parts, str(panel.place)])
 
 
 def _staircase(panel: Panel, right: float) -> tuple[list[float], list[float]]:
