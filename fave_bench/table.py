@@ -2,16 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from fave_bench.cli import Parser, add_json, add_results, entry, say
-from fave_bench.errors import BenchError, unknown
+from fave_bench.errors import BenchError, UsageError, unknown
 from fave_bench.evaluation.protocols import PROTOCOLS
 from fave_bench.files import write_text
 from fave_bench.records import Record, Store
+from fave_bench.records.measurements import measurements
+from fave_bench.rendering.efficiency import efficiency
 from fave_bench.rendering.formats import FORMATS
+from fave_bench.rendering.newest import newest_flops, newest_latency
 from fave_bench.rendering.overall import overall
 from fave_bench.rendering.printed import read_overall
+from fave_bench.rendering.printed_efficiency import read_efficiency
 from fave_bench.rendering.table_model import Table
 
 
@@ -19,16 +24,28 @@ from fave_bench.rendering.table_model import Table
 class Request:
     """What a table is made of and narrowed to; empty means everything."""
 
-    records: list[Record]
+    results: Path
     protocols: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """All valid records of the results folder."""
+        return list(Store(self.results).records())
 
 
 def _overall(request: Request) -> Table:
     return overall(request.records, read_overall(), protocols=request.protocols, datasets=request.datasets)
 
 
-TABLES: dict[str, Callable[[Request], Table]] = {"overall": _overall}
+def _efficiency(request: Request) -> Table:
+    if request.protocols:
+        raise UsageError("--protocol: cost and speed have none")
+    flops, latency = (measurements(request.results, what) for what in ("flops", "latency"))
+    return efficiency(newest_flops(flops), newest_latency(latency), read_efficiency(), datasets=request.datasets)
+
+
+TABLES: dict[str, Callable[[Request], Table]] = {"overall": _overall, "efficiency": _efficiency}
 """A new table is one function from a request."""
 
 
@@ -38,8 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.name not in TABLES:
         raise unknown("table", arguments.name, TABLES)
     protocols = (arguments.protocol,) if arguments.protocol else ()
-    records = list(Store(arguments.results).records())
-    table = TABLES[arguments.name](Request(records, protocols, tuple(arguments.datasets)))
+    table = TABLES[arguments.name](Request(arguments.results, protocols, tuple(arguments.datasets)))
     chosen = "json" if arguments.json else arguments.format
     if arguments.check:
         _check(table, arguments.out, [chosen] if chosen else list(FORMATS))

@@ -138,6 +138,8 @@ KNOWN = (
         synthetic=True,
     ),
 )  # fmt: skip
+STAND_INS = {"steam": "steam-shaped"}
+"""Generated data of the same size, on which cost and speed are measured where few machines have the dataset."""
 
 
 @cache

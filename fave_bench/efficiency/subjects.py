@@ -8,15 +8,13 @@ import torch
 
 from fave_bench import data, presets
 from fave_bench.cli import say
+from fave_bench.data.catalogue import STAND_INS
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import leave_one_out
 from fave_bench.measure import Request
 from fave_bench.models import registry
 from fave_bench.models.contract import Recommender
 from fave_bench.presets import Plan
-
-STAND_INS = {"steam": "steam-shaped"}
-"""Generated data of the same size, for datasets that few machines have."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ EMPHASIS = {"best": r"\textbf{", "second": r"\underline{"}
 REPLACEMENTS = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", "±": r"$\pm$", "−": r"$-$", "–": "--", "↑": r"$\uparrow$", "†": r"\dag{}", "‡": r"\ddag{}",
-    "≤": r"$\le$", "²": r"$^2$", "·": r"$\cdot$",
+    "|": r"\textbar{}", "±": r"$\pm$", "−": r"$-$", "–": "--", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
+    "×": r"$\times$", "†": r"\dag{}", "‡": r"\ddag{}", "≤": r"$\le$", "²": r"$^2$", "·": r"$\cdot$",
 }  # fmt: skip
 """Characters with a meaning in LaTeX, and those of our own that its default fonts lack."""
 

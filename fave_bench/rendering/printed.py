@@ -53,14 +53,15 @@ def read_overall(folder: Path = REFERENCE) -> Overall:
     """Table 1 of FAVE, completed by FMRec's Table 2 where FAVE prints no number; each keeps its source."""
     values: dict[tuple[str, str, str], Printed] = {}
     for name, source in OVERALL:
-        for row in _rows(folder / name):
+        for row in read_rows(folder / name):
             key = (row["model"], row["dataset"], row["metric"])
             if row["value_percent"] != OUT_OF_MEMORY:
                 values.setdefault(key, Printed(float(row["value_percent"]), source))
     return Overall(values, leading=OVERALL[0][1])
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """A reference file's rows as printed; BenchError where it cannot be read."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))

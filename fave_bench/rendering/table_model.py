@@ -41,7 +41,14 @@ class Difference:
     verdict: str
 
 
-Cell = Text | Number | Estimate | Difference
+@dataclass(frozen=True)
+class Quantity:
+    """A measured amount of any size, to three significant digits."""
+
+    value: float
+
+
+Cell = Text | Number | Estimate | Difference | Quantity
 NOTHING = Text("–")
 
 
@@ -87,6 +94,14 @@ def parts(cell: Cell) -> tuple[str, Mark, str]:
             return f"{value:.2f}", mark, around + flag
         case Difference(value, verdict):
             return ("", "", verdict) if value is None else (signed(value), "", f" {verdict}")
+        case Quantity(value):
+            return significant(value), "", ""
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """The number to so many digits, never as a power of ten: 0.0441, 3.30, 1,235."""
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2]) if value else digits - 1
+    return f"{value:,.{max(0, digits - 1 - exponent)}f}"
 
 
 def signed(value: float) -> str:

@@ -1,0 +1,110 @@
+"""Words beside points, so that a figure needs no legend: each goes where it covers the least."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Pixels = NDArray[np.float64]
+ANGLES = (0, 180, 90, 270, 45, 135, 315, 225, 20, 160, 340, 200)
+"""Degrees, in order of preference."""
+LEADER = 14.0
+"""Points of distance from which a thin line joins a label to what it names."""
+
+
+@dataclass(frozen=True)
+class Label:
+    text: str
+    x: float
+    y: float
+    color: str
+    size: float = 8.0
+    weight: Literal["normal", "bold"] = "normal"
+    reach: tuple[float, ...] = (6, 10, 16, 24, 34, 46)
+    """Distances in points that may be tried."""
+
+
+@dataclass(frozen=True)
+class _Spot:
+    """A place a label could take: offset in points, alignment, and the box it would cover, in pixels."""
+
+    offset: tuple[float, float]
+    horizontal: Literal["left", "center", "right"]
+    vertical: Literal["bottom", "center", "top"]
+    box: Pixels
+    """(4,) left, bottom, right, top."""
+    distance: float
+
+
+def place(axes: "Axes", labels: Sequence[Label], obstacles: Pixels) -> None:
+    """Write the labels into `axes`, the first ones having first choice. Call when the limits of the axes are final.
+
+    `obstacles` (n, 2), in data coordinates, are not to be covered: markers, and points along lines.
+    """
+    dots, taken = axes.transData.transform(obstacles), np.zeros((0, 4))
+    frame = np.array(axes.get_window_extent().extents)
+    for label in labels:
+        spots = list(_spots(axes, label))
+        best = min(spots, key=lambda spot: _cost(spot, dots, taken, frame))
+        taken = np.vstack([taken, best.box])
+        leader = {"arrowstyle": "-", "color": label.color, "lw": 0.5, "alpha": 0.6, "shrinkB": 2}
+        axes.annotate(
+            label.text, (label.x, label.y), best.offset, textcoords="offset points", ha=best.horizontal,
+            va=best.vertical, size=label.size, color=label.color, weight=label.weight, zorder=6,
+            arrowprops=leader if best.distance >= LEADER else None,
+        )  # fmt: skip
+
+
+def along(x: Sequence[float], y: Sequence[float], axes: "Axes", every: float = 6.0) -> Pixels:
+    """(n, 2) data coordinates of points on the polyline through (x, y), about `every` pixels apart."""
+    corners = axes.transData.transform(np.column_stack([x, y]))
+    pieces = [corners[-1:]]
+    for begin, end in pairwise(corners):
+        count = max(1, int(np.hypot(*(end - begin)) / every))
+        pieces.append(begin + (end - begin) * np.linspace(0, 1, count, endpoint=False)[:, None])
+    return np.asarray(axes.transData.inverted().transform(np.vstack(pieces)))
+
+
+def _spots(axes: "Axes", label: Label) -> Iterator[_Spot]:
+    width, height = _size(axes, label)
+    at = axes.transData.transform((label.x, label.y))
+    figure = axes.get_figure(root=True)
+    assert figure
+    scale = figure.dpi / 72
+    for distance in label.reach:
+        for angle in np.deg2rad(ANGLES):
+            offset = distance * np.array([np.cos(angle), np.sin(angle)])
+            side, level = (0 if abs(part) < 0.3 * distance else np.sign(part) for part in offset)
+            corner = at + offset * scale - np.array([(1 - side) / 2 * width, (1 - level) / 2 * height])
+            yield _Spot(
+                offset=(float(offset[0]), float(offset[1])),
+                horizontal="left" if side > 0 else "right" if side < 0 else "center",
+                vertical="bottom" if level > 0 else "top" if level < 0 else "center",
+                box=np.concatenate([corner, corner + np.array([width, height])]),
+                distance=distance,
+            )
+
+
+def _size(axes: "Axes", label: Label) -> tuple[float, float]:
+    """Width and height in pixels."""
+    trial = axes.text(0, 0, label.text, size=label.size, weight=label.weight)
+    extent = trial.get_window_extent()
+    trial.remove()
+    return float(extent.width), float(extent.height)
+
+
+def _cost(spot: _Spot, dots: Pixels, taken: Pixels, frame: Pixels) -> float:
+    """Area of other labels covered weighs most, then leaving the frame, then dots covered, then distance."""
+    left, bottom, right, top = spot.box + np.array([-1, -1, 1, 1])
+    wide = np.minimum(right, taken[:, 2]) - np.maximum(left, taken[:, 0])
+    high = np.minimum(top, taken[:, 3]) - np.maximum(bottom, taken[:, 1])
+    covered = float((wide.clip(0) * high.clip(0)).sum())
+    outside = float(np.maximum(0, [frame[0] - left, frame[1] - bottom, right - frame[2], top - frame[3]]).sum())
+    inside = (dots[:, 0] > left) & (dots[:, 0] < right) & (dots[:, 1] > bottom) & (dots[:, 1] < top)
+    return 3 * covered + 60 * outside + 40 * int(inside.sum()) + 2 * spot.distance

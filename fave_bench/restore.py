@@ -1,0 +1,51 @@
+"""The trained model behind a record, built again from its configuration and its weights."""
+
+from collections.abc import Iterable
+
+import torch
+
+from fave_bench.data.sequences import Sequences
+from fave_bench.data.splits import SPLITS
+from fave_bench.errors import BenchError
+from fave_bench.models import registry
+from fave_bench.models.contract import GenerativeRecommender, Recommender
+from fave_bench.records import Record, Store
+
+
+def restore(store: Store, record: Record, sequences: Sequences, device: torch.device) -> Recommender:
+    """The run's model as its test set was ranked: best weights, last stage, evaluation mode.
+
+    Raises BenchError where `sequences` are not what the run learned from, where the weights are not on this machine,
+    and where the model's mathematics have changed since.
+    """
+    kind = registry.load(record.model)
+    if kind.version != record.model_version:
+        raise BenchError(f"run {record.key} is of {record.model} version {record.model_version}, now {kind.version}")
+    if sequences.fingerprint != record.dataset.fingerprint:
+        raise BenchError(f"run {record.key} learned from other data than what is here as {record.dataset.name}")
+    model = kind(kind.Config.model_validate(record.config["model"]), sequences.num_items).to(device)
+    model.fit(sequences, SPLITS[record.dataset.split](sequences))
+    for stage in stages(record):
+        model.enter_stage(stage)
+    model.load_state_dict(store.weights(record))
+    if isinstance(model, GenerativeRecommender) and record.inference:
+        _check_steps(model.sampler_steps(), record.inference.steps, record.key)
+    return model.eval()
+
+
+def stages(record: Record) -> list[str]:
+    """The training stages in the order they were entered.
+
+    run.json sorts its keys, so the order is that of the looks at validation; a stage that a budget left no time for
+    has none, and came after all that have.
+    """
+    training = record.config.get("training")
+    listed = training.get("stages") if isinstance(training, dict) else None
+    configured: Iterable[str] = listed if isinstance(listed, dict) else ()
+    return list(dict.fromkeys([*(look.stage for look in record.training.curve), *configured]))
+
+
+def _check_steps(found: int, recorded: int | None, key: str) -> None:
+    """The sampler's own count depends on the stage, so it tells whether the stage is the right one."""
+    if found != recorded:
+        raise BenchError(f"run {key} was ranked in {recorded} steps, and its configuration now asks for {found}")
