@@ -1,0 +1,33 @@
+"""The training measurement: every stage and precision of the rows asked for, through the verb."""
+
+import json
+
+import pytest
+
+from fave_bench import measure
+from fave_bench.errors import UsageError
+from fave_bench.records.measurements import measurements
+
+
+def measured(capsys, *arguments: str) -> list[dict]:
+    assert measure.main(["--what", "training", "--datasets", "demo", "--seconds", "0.01", "--json", *arguments]) == 0
+    return json.loads(capsys.readouterr().out)["rows"]
+
+
+def test_each_stage_is_timed_in_both_precisions(tmp_path, capsys, monkeypatch):
+    rows = measured(capsys, "--models", "sasrec", "popularity", "--results", str(tmp_path))
+    assert {(r["model"], r["stage"], r["precision"]) for r in rows} == {
+        ("sasrec", "train", "fp32"), ("sasrec", "train", "bf16"),
+    }  # fmt: skip
+    for row in rows:
+        assert row["steps"] >= 5 and 0 < row["peak_fraction"] < 1.5
+        assert row["samples_per_second"] == pytest.approx(1000 * row["batch_size"] / row["step_ms"])
+    (kept,) = measurements(tmp_path, "training")
+    assert [row.model_dump(mode="json") for row in kept.rows] == rows
+
+
+def test_nothing_is_kept_where_nothing_was_measured(tmp_path):
+    arguments = ["--what", "training", "--datasets", "demo", "--models", "popularity", "--results", str(tmp_path)]
+    with pytest.raises(UsageError, match="nothing to measure"):
+        measure.main(arguments)
+    assert not any(tmp_path.rglob("*.json"))
