@@ -23,6 +23,8 @@ Printed numbers: paper_tables/reference/table1_overall.csv, row "DiffuRec" (ML-1
 copied by FAVE from FMRec's Table 2; 1.26 G multiply-accumulates in table3_efficiency.csv.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from pydantic import Field
@@ -31,7 +33,6 @@ from torch import Tensor, nn
 from fave_bench.models.blocks import Mask, PreNormBlock, TimeEmbedding
 from fave_bench.models.contract import Batch
 from fave_bench.models.diffusion import Array, Noising, Schedule, denoise
-from fave_bench.models.flow import on_host
 from fave_bench.models.noisy_encoder import NoisyEncoder, NoisyEncoderConfig, unused_layers
 from fave_bench.randomness import Draw
 
@@ -99,26 +100,28 @@ class DiffuRec(NoisyEncoder):
         t = self.noising.times(len(x0), draw) if t is None else t
         x_t = self.noising(x0, t, draw.normal(*x0.shape) if x_noise is None else x_noise)
         if noise is None:
-            noise = self.lambda_sample(history, self._lambda_draw(draw))
+            noise = self.lambda_sample(history, self.lambda_draw(draw))
         f = self.network(self.embed(history), x_t, self.time_vectors(t), mask=self.mask(history), noise=noise)
         return {"target_ce": self.target_error(f, target)}
-
-    def _lambda_draw(self, draw: Draw) -> Draw:
-        return on_host(draw) if self.config.rng == "host" else draw
 
     def sampler_steps(self) -> int:
         return self.config.steps
 
     def trajectory(self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw) -> Tensor:
+        return torch.stack(list(self.states(history, x0=x0, steps=steps, draw=draw)))
+
+    def states(
+        self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw
+    ) -> Iterator[Tensor]:
         schedule = self.schedule.respaced(steps or self.sampler_steps())
-        e_seq, mask, lambda_draw = self.embed(history), self.mask(history), self._lambda_draw(draw)
+        e_seq, mask, lambda_draw = self.embed(history), self.mask(history), self.lambda_draw(draw)
         start = draw.normal(len(history), self.config.width) if x0 is None else x0
         taus = self.time_vectors(torch.as_tensor(schedule.times, dtype=torch.float32, device=start.device))
 
         def predict(x: Tensor, i: int) -> Tensor:
             return self.network(e_seq, x, taus[i], mask=mask, noise=self.lambda_sample(history, lambda_draw))
 
-        return torch.stack(list(denoise(start, schedule, schedule.beta, predict, draw)))
+        return denoise(start, schedule, schedule.beta, predict, draw)
 
     @classmethod
     def released_keys(cls) -> dict[str, tuple[str, ...]]:

@@ -197,8 +197,14 @@ class DreamRec(GenerativeRecommender):
     def sampler_steps(self) -> int:
         return self.config.steps
 
-    def states(self, history: Tensor, x0: Tensor | None, steps: int | None, draw: Draw) -> Iterator[Tensor]:
-        """The states of the reverse diffusion, (B, d) each, from the start to the prediction."""
+    @property
+    def padding_free(self) -> bool:
+        """Unless dropout masks are drawn slot by slot."""
+        return self.config.eval_dropout == "off"
+
+    def states(
+        self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw
+    ) -> Iterator[Tensor]:
         schedule, w = self.schedule.respaced(steps or self.sampler_steps()), self.config.guidance
         of_state, of_guide, of_time = self.denoiser.parts()
         times = self.step(torch.as_tensor(schedule.times, device=self.null.device))
@@ -216,13 +222,7 @@ class DreamRec(GenerativeRecommender):
         return denoise(start, schedule, schedule.posterior_variance, predict, draw)
 
     def trajectory(self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw) -> Tensor:
-        return torch.stack(list(self.states(history, x0, steps, draw)))
-
-    def user_vectors(self, history: Tensor, *, draw: Draw) -> Tensor:
-        """The prediction alone; the hundreds of states before it are not kept."""
-        for state in self.states(history, None, None, draw):
-            prediction = state
-        return prediction
+        return torch.stack(list(self.states(history, x0=x0, steps=steps, draw=draw)))
 
     def item_vectors(self) -> Tensor:
         return self.items.weight

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from fave_bench.models.blocks import Mask, PreNormBlock, TimeEmbedding
 from fave_bench.models.contract import Batch
-from fave_bench.models.flow import Path, endpoint, on_host, point, sample_times, velocity
+from fave_bench.models.flow import Path, endpoint, point, sample_times, velocity
 from fave_bench.models.flow_model import FlowConfig, FlowRecommender
 from fave_bench.randomness import Draw
 
@@ -75,7 +75,7 @@ class FMRec(FlowRecommender):
             t = sample_times(len(x1), draw, law=c.time_sampler, eps=c.eps, s=c.s_mode, mean=c.logit_mean,
                              deviation=c.logit_deviation)  # fmt: skip
         if noise is None:
-            noise = self.lambda_sample(history, on_host(draw) if c.rng == "host" else draw)
+            noise = self.lambda_sample(history, self.lambda_draw(draw))
         x_t = point(x0, x1, t, c.path)
         f, h2 = self.network(e_seq, x_t, t, mask=self.mask(history), noise=noise)
         goal, x_hat = (x1, f) if c.prediction == "x1" else (velocity(x0, x1, t, c.path), endpoint(x_t, f, t, c.path))
@@ -85,11 +85,11 @@ class FMRec(FlowRecommender):
             "source": c.beta * self.source_error(h2, history, draw, zero_ratio=c.zero_ratio),
         }
 
-    def velocity_field(
-        self, e_seq: Tensor, mask: Mask, x: Tensor, t: Tensor, x0: Tensor, noise: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        f, h2 = self.network(e_seq, x, t, mask=mask, noise=noise)
-        return (f if self.config.prediction == "v" else velocity(x0, f, t, self.config.path)), h2
+    def time_vectors(self, t: Tensor) -> Tensor:
+        return self.time(t * self.time_scale)
+
+    def velocity(self, f: Tensor, t: Tensor, x0: Tensor) -> Tensor:
+        return f if self.config.prediction == "v" else velocity(x0, f, t, self.config.path)
 
     @classmethod
     def released_keys(cls) -> dict[str, tuple[str, ...]]:

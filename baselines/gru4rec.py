@@ -52,6 +52,10 @@ class GRU4Rec(Recommender):
         for weight in self.gru.parameters():
             nn.init.xavier_uniform_(weight)
 
+    @property
+    def padding_free(self) -> bool:
+        return True
+
     def last_state(self, history: Tensor) -> Tensor:
         """(B, L) -> (B, hidden): the state after the newest item."""
         if self.training and history.device.type == "cpu":

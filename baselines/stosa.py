@@ -149,6 +149,10 @@ class STOSA(Recommender):
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
 
+    @property
+    def padding_free(self) -> bool:
+        return True
+
     def fit(self, sequences: Sequences, split: Split) -> None:
         start, stop = sequences.offsets[:-1], sequences.offsets[1:]
         if self.config.negatives == "train":
@@ -174,7 +178,7 @@ class STOSA(Recommender):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         assert batch.slots is not None and self.unseen is not None, "fit() prepares the negatives"
-        negative = self.unseen.draw(batch.users, batch.history.shape[1], batch.draw)
+        negative = self.unseen.draw(batch.users, self.config.window, batch.draw)[:, -batch.history.shape[1] :]
         return self.ranking_losses(batch.history, batch.target, negative, batch.slots)
 
     def ranking_losses(self, history: Tensor, target: Tensor, negative: Tensor, slots: Tensor) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """What a recommender is to this harness. Small on purpose: a model knows no trainer, no metric, no table."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -49,6 +50,8 @@ class Recommender(nn.Module):
     """`prefix`: one (history, next item) pair per training position. `sequence`: one window per user, every slot
     predicts the next item. `windows`: as many windows per user as hold all training items, the newest included.
     `none`: nothing to train, `fit` does it all."""
+    as_released: ClassVar[dict[str, Any]] = {}
+    """Configuration under which a request costs what it costs in the model's public code. Results stay the same."""
 
     def __init__(self, config: Any, num_items: int) -> None:
         """`num_items` is N; ids run 1..N, row 0 of any table is padding and V = N + 1."""
@@ -56,6 +59,14 @@ class Recommender(nn.Module):
         self.config = config
         self.num_items = num_items
         self.vocabulary = num_items + 1
+
+    @property
+    def padding_free(self) -> bool:
+        """Whether dropping leading columns that are padding in every row of the batch changes neither scores nor losses.
+
+        Beyond rounding, for histories that hold an item. What is drawn per slot is then drawn for the whole window.
+        """
+        return False
 
     def fit(self, sequences: Sequences, split: Split) -> None:
         """Closed-form preparation from the training ranges (counts, sparse matrices), before any step is trained."""
@@ -95,8 +106,21 @@ class GenerativeRecommender(Recommender):
         """(steps + 1, B, d): the states from the prior `x0` (drawn when None) to the prediction."""
         raise NotImplementedError
 
-    def user_vectors(self, history: Tensor, *, draw: Draw) -> Tensor:
-        return self.trajectory(history, draw=draw)[-1]
+    def states(
+        self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw
+    ) -> Iterator[Tensor]:
+        """The states of `trajectory` one after the other, (B, d) each. What a request needs once is done before the
+        first of them, so that it can be told from the steps."""
+        return iter(self.trajectory(history, x0=x0, steps=steps, draw=draw))
+
+    def user_vectors(self, history: Tensor, *, draw: Draw, steps: int | None = None) -> Tensor:
+        """(B, L) -> (B, d): the last state, after the model's own number of steps or the one given."""
+        for state in self.states(history, steps=steps, draw=draw):
+            prediction = state
+        return prediction
+
+    def scores(self, history: Tensor, *, draw: Draw, steps: int | None = None) -> Tensor:
+        return self.user_vectors(history, draw=draw, steps=steps) @ self.item_vectors().T
 
 
 def parameter_count(model: nn.Module) -> int:

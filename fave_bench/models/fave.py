@@ -40,7 +40,7 @@ from fave_bench.errors import UsageError
 from fave_bench.models.blocks import Attention, FeedForward, Mask, TimeEmbedding
 from fave_bench.models.contract import Batch
 from fave_bench.models.dropout import Dropout, DropPath, set_rate
-from fave_bench.models.flow import anchor_prior, directional_derivative, on_host, point, sample_times
+from fave_bench.models.flow import anchor_prior, directional_derivative, point, sample_times
 from fave_bench.models.flow_model import FlowConfig, FlowRecommender
 from fave_bench.randomness import Draw
 
@@ -235,7 +235,7 @@ class Fave(FlowRecommender):
         return torch.where(end < self.config.p_end, 1.0, t + between * (1 - t))
 
     def _noise(self, history: Tensor, draw: Draw) -> Tensor | None:
-        return self.lambda_sample(history, on_host(draw) if self.config.rng == "host" else draw)
+        return self.lambda_sample(history, self.lambda_draw(draw))
 
     def _start(self, e_seq: Tensor, history: Tensor, draw: Draw, rho: float) -> Tensor:
         if self.config.prior == "gaussian":
@@ -251,12 +251,16 @@ class Fave(FlowRecommender):
     def sampler_steps(self) -> int:
         return self.config.finetune_steps if self.stage == "finetune" else self.config.steps
 
-    def velocity_field(
-        self, e_seq: Tensor, mask: Mask, x: Tensor, t: Tensor, x0: Tensor, noise: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        f, h2 = self.network(e_seq, x, t, torch.ones_like(t), mask=mask, noise=noise)
+    def time_vectors(self, t: Tensor) -> Tensor:
+        return self.time_t(t * self.time_scale) + self.time_r((1 - t) * self.time_scale)
+
+    def velocity(self, f: Tensor, t: Tensor, x0: Tensor) -> Tensor:
         added = self.stage == "finetune" and self.config.s2_param == "velocity_add_x0"
-        return (f if added else f - x0), h2
+        return f if added else f - x0
+
+    @property
+    def padding_free(self) -> bool:
+        return super().padding_free and (self.config.prior == "gaussian" or self.config.anchor == "valid")
 
     @classmethod
     def released_keys(cls) -> dict[str, tuple[str, ...]]:

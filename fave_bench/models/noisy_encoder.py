@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from fave_bench.models.blocks import Mask, padding_mask
 from fave_bench.models.contract import GenerativeRecommender, ModelConfig
 from fave_bench.models.dropout import Dropout
+from fave_bench.models.flow import on_host
 from fave_bench.randomness import Draw
 
 CACHED = 128
@@ -56,9 +57,10 @@ class NoisyEncoderConfig(ModelConfig):
 
 
 class NoisyEncoder(GenerativeRecommender):
-    """The shared encoder. Subclasses give the blocks and define `losses` and `trajectory`."""
+    """The shared encoder. Subclasses give the blocks and define `losses` and the sampler's states."""
 
     config: NoisyEncoderConfig
+    as_released: ClassVar[dict[str, Any]] = {"rng": "host"}
     tap = 0
     """`encode` also returns the state so many blocks before the end."""
     released_root: ClassVar[str] = ""
@@ -78,6 +80,11 @@ class NoisyEncoder(GenerativeRecommender):
         nn.init.constant_(self.norm_out.weight, config.output_gain)
         self.layers = nn.ModuleList(layers)
 
+    @property
+    def padding_free(self) -> bool:
+        """Where keys are masked: learned positions and rotations count from the newest slot, and so does λ."""
+        return self.config.key_mask == "on"
+
     def embed(self, history: Tensor) -> Tensor:
         """(B, L) -> e_seq (B, L, d); row 0 of the table is a learned vector like any other."""
         vectors = self.emb_dropout(self.items(history))
@@ -89,10 +96,17 @@ class NoisyEncoder(GenerativeRecommender):
         return padding_mask(history, self.config.key_mask == "on")
 
     def lambda_sample(self, history: Tensor, draw: Draw) -> Tensor | None:
-        """(B, L, d) standard normal numbers ε with λ = δ (1 + ε), or None where λ is not random."""
+        """(B, L, d) standard normal numbers ε with λ = δ (1 + ε), or None where λ is not random.
+
+        Those of the last L slots of a whole window, so that a slot's numbers do not depend on the padding before it.
+        """
         if self.config.lambda_noise != "noise":
             return None
-        return draw.normal(*history.shape, self.config.width)
+        return draw.normal(len(history), self.config.window, self.config.width)[:, -history.shape[1] :]
+
+    def lambda_draw(self, draw: Draw) -> Draw:
+        """Where λ comes from."""
+        return on_host(draw) if self.config.rng == "host" else draw
 
     def encode(self, e_seq: Tensor, signal: Tensor, mask: Mask, noise: Tensor | None) -> tuple[Tensor, Tensor]:
         """e_seq (B, L, d), signal x_t + τ (B, d), noise ε (B, L, d) or None -> f (B, d), tapped (B, d)."""
