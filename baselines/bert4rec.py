@@ -151,5 +151,5 @@ class BERT4Rec(Recommender):
     def item_vectors(self) -> Tensor:
         return self.items.weight[: self.vocabulary]
 
-    def scores(self, history: Tensor, *, draw: Draw) -> Tensor:
-        return F.linear(self.user_vectors(history, draw=draw), self.item_vectors(), self.bias)
+    def catalogue_scores(self, vectors: Tensor) -> Tensor:
+        return F.linear(vectors, self.item_vectors(), self.bias)

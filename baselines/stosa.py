@@ -201,7 +201,7 @@ class STOSA(Recommender):
         """(V, 2d)"""
         return joined(self.item_mean.weight, positive(self.item_cov.weight))
 
-    def scores(self, history: Tensor, *, draw: Draw) -> Tensor:
-        """(B, L) -> (B, V): -W², as matrix products."""
-        user, item = self.user_vectors(history, draw=draw), self.item_vectors()
-        return 2 * user @ item.T - item.square().sum(-1) - user.square().sum(-1, keepdim=True)
+    def catalogue_scores(self, vectors: Tensor) -> Tensor:
+        """-W², as matrix products."""
+        item = self.item_vectors()
+        return 2 * vectors @ item.T - item.square().sum(-1) - vectors.square().sum(-1, keepdim=True)

@@ -62,7 +62,8 @@ class Recommender(nn.Module):
 
     @property
     def padding_free(self) -> bool:
-        """Whether dropping leading columns that are padding in every row of the batch changes neither scores nor losses.
+        """Whether dropping leading columns that are padding in every row of the batch changes neither scores nor
+        losses.
 
         Beyond rounding, for histories that hold an item. What is drawn per slot is then drawn for the whole window.
         """
@@ -90,13 +91,21 @@ class Recommender(nn.Module):
         """(V, d); row 0 is padding."""
         raise NotImplementedError(f"{type(self).__name__} has no item vectors")
 
+    def catalogue_scores(self, vectors: Tensor) -> Tensor:
+        """(B, d) user vectors -> (B, V)."""
+        return vectors @ self.item_vectors().T
+
     def scores(self, history: Tensor, *, draw: Draw) -> Tensor:
         """(B, L) -> (B, V), finite; higher is better. No masking: the protocol decides who is a candidate."""
-        return self.user_vectors(history, draw=draw) @ self.item_vectors().T
+        return self.catalogue_scores(self.user_vectors(history, draw=draw))
 
 
 class GenerativeRecommender(Recommender):
     """A recommender that transports a prior state to the prediction in a number of steps."""
+
+    step_method: ClassVar[str] = ""
+    """The method, of tensors alone, in which every step of the sampler spends its time; an optimised execution of many
+    steps compiles it instead of the whole loop. Empty: there is none."""
 
     def sampler_steps(self) -> int:
         """Steps the sampler takes when the caller names none."""
@@ -120,7 +129,7 @@ class GenerativeRecommender(Recommender):
         return prediction
 
     def scores(self, history: Tensor, *, draw: Draw, steps: int | None = None) -> Tensor:
-        return self.user_vectors(history, draw=draw, steps=steps) @ self.item_vectors().T
+        return self.catalogue_scores(self.user_vectors(history, draw=draw, steps=steps))
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from fave_bench.models.blocks import HistoryDecoder, Mask
+from fave_bench.models.blocks import HistoryDecoder
 from fave_bench.models.flow import TimeSampler, euler, euler_times
 from fave_bench.models.noisy_encoder import NoisyEncoder, NoisyEncoderConfig, unused_layers
 from fave_bench.models.reconstruction import balanced_cells, balanced_error, full_error

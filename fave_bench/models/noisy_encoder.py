@@ -61,6 +61,7 @@ class NoisyEncoder(GenerativeRecommender):
 
     config: NoisyEncoderConfig
     as_released: ClassVar[dict[str, Any]] = {"rng": "host"}
+    step_method = "encode"
     tap = 0
     """`encode` also returns the state so many blocks before the end."""
     released_root: ClassVar[str] = ""
