@@ -116,7 +116,7 @@ class DiffuRec(NoisyEncoder):
         schedule = self.schedule.respaced(steps or self.sampler_steps())
         e_seq, mask, lambda_draw = self.embed(history), self.mask(history), self.lambda_draw(draw)
         start = draw.normal(len(history), self.config.width) if x0 is None else x0
-        taus = self.time_vectors(torch.as_tensor(schedule.times, dtype=torch.float32, device=start.device))
+        taus = self.time_vectors(schedule.times_on(start.device).float())
 
         def predict(x: Tensor, i: int) -> Tensor:
             return self.network(e_seq, x, taus[i], mask=mask, noise=self.lambda_sample(history, lambda_draw))

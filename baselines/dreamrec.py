@@ -207,7 +207,7 @@ class DreamRec(GenerativeRecommender):
     ) -> Iterator[Tensor]:
         schedule, w = self.schedule.respaced(steps or self.sampler_steps()), self.config.guidance
         of_state, of_guide, of_time = self.denoiser.parts()
-        times = self.step(torch.as_tensor(schedule.times, device=self.null.device))
+        times = self.step(schedule.times_on(self.null.device))
         t = F.linear(times, of_time, self.denoiser.first.bias)  # (S, .)
         h, null = self.guide(history, draw) @ of_guide.T, self.null @ of_guide.T
         guided, finish = (1 + w) * h - w * null, self.denoiser.finish

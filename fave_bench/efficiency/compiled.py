@@ -59,7 +59,7 @@ def _shapes(given: tuple[Any, ...]) -> Any:
 
 def _compile(module: nn.Module, given: tuple[Any, ...]) -> Function:
     """Exported, so that no guard is left to check at every call, and compiled with frozen weights."""
-    with torch.no_grad(), torch.inference_mode(False), warnings.catch_warnings():
+    with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what torch thinks of its own internals
         given = pytree.tree_map_only(torch.Tensor, torch.clone, given)  # no inference tensors
         graph = torch.export.export(module, given, strict=False).module()

@@ -79,6 +79,7 @@ def _out_of_memory(error: RuntimeError) -> bool:
 
 def _row(subject: Subject, execution: Execution, serving: Serving, batch_size: int, request: Request) -> LatencyRow:
     asked = _Questions.of(subject, batch_size, request.device)
+    serving.prepare(*asked.batch(0))
     raw = milliseconds(lambda batch: serving.best(*batch), asked.batch, request.device, request.seconds)
     p50, p95, p99 = np.percentile(raw, (50, 95, 99)).tolist()
     return LatencyRow(

@@ -31,6 +31,9 @@ class Serving(Recommender):
         assert isinstance(self.model, GenerativeRecommender)
         return self.model.scores(history, draw=draw, steps=self.steps)
 
+    def prepare(self, history: Tensor, users: Tensor) -> None:
+        """Do once what calls for batches of this size need; nothing here."""
+
     @torch.inference_mode()
     def best(self, history: Tensor, users: Tensor) -> Tensor:
         """(B, L) histories of `users` (B,) -> (B, 20) items by falling score, or all V where there are fewer.
