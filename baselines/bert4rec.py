@@ -126,7 +126,8 @@ class BERT4Rec(Recommender):
     def hidden_slots(self, history: Tensor, draw: Draw) -> Tensor:
         """(B, L) bool: the slots of this step's cloze test."""
         count = (self.config.mask_ratio * lengths(history)).round().clamp_min(1)[:, None]
-        order = draw.uniform(*history.shape).masked_fill(~valid(history), 2.0).argsort(1).argsort(1)
+        chance = draw.uniform(len(history), self.config.window)[:, -history.shape[1] :]
+        order = chance.masked_fill(~valid(history), 2.0).argsort(1).argsort(1)
         last = torch.arange(history.shape[1], device=history.device) == history.shape[1] - 1
         return torch.where(draw.uniform(len(history), 1) < self.config.last_only, last, order < count)
 
@@ -150,11 +151,11 @@ class BERT4Rec(Recommender):
         return self.states(part.history.masked_fill(hidden, self.mask_id)).flatten(0, 1)[slots], target
 
     def question(self, history: Tensor) -> Tensor:
-        """(B, L) -> (B, L): the history with MASK after it."""
+        """(B, L) -> (B, L), or one slot more where it fits the window: the history with MASK after it."""
         if self.config.drop_first == "public":
             oldest = item_slot(history, torch.zeros_like(history[:, 0])).clamp_max(history.shape[1] - 1)
             history = history.scatter(1, oldest[:, None], 0)
-        return F.pad(history[:, 1:], (0, 1), value=self.mask_id)
+        return F.pad(history, (0, 1), value=self.mask_id)[:, -self.config.window :]
 
     def user_vectors(self, history: Tensor, *, draw: Draw) -> Tensor:
         return self.answer(self.states(self.question(history), last_only=True)[:, 0])
@@ -166,5 +167,5 @@ class BERT4Rec(Recommender):
     def item_vectors(self) -> Tensor:
         return self.items.weight[: self.vocabulary]
 
-    def scores(self, history: Tensor, *, draw: Draw) -> Tensor:
-        return F.linear(self.user_vectors(history, draw=draw), self.item_vectors(), self.bias)
+    def catalogue_scores(self, vectors: Tensor) -> Tensor:
+        return F.linear(vectors, self.item_vectors(), self.bias)

@@ -23,6 +23,8 @@ Printed numbers: paper_tables/reference/table1_overall.csv, row "DiffuRec" (ML-1
 copied by FAVE from FMRec's Table 2; 1.26 G multiply-accumulates in table3_efficiency.csv.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from pydantic import Field
@@ -108,15 +110,20 @@ class DiffuRec(NoisyEncoder):
         return self.config.steps
 
     def trajectory(self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw) -> Tensor:
+        return torch.stack(list(self.states(history, x0=x0, steps=steps, draw=draw)))
+
+    def states(
+        self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw
+    ) -> Iterator[Tensor]:
         schedule = self.schedule.respaced(steps or self.sampler_steps())
         e_seq, mask, lambda_draw = self.embed(history), self.mask(history), self.lambda_draw(draw)
         start = draw.normal(len(history), self.config.width) if x0 is None else x0
-        taus = self.time_vectors(torch.as_tensor(schedule.times, dtype=torch.float32, device=start.device))
+        taus = self.time_vectors(schedule.times_on(start.device).float())
 
         def predict(x: Tensor, i: int) -> Tensor:
             return self.network(e_seq, x, taus[i], mask=mask, noise=self.lambda_sample(history, lambda_draw))
 
-        return torch.stack(list(denoise(start, schedule, schedule.beta, predict, draw)))
+        return denoise(start, schedule, schedule.beta, predict, draw)
 
     @classmethod
     def released_keys(cls) -> dict[str, tuple[str, ...]]:

@@ -204,11 +204,12 @@ class DreamRec(GenerativeRecommender):
     def sampler_steps(self) -> int:
         return self.config.steps
 
-    def states(self, history: Tensor, x0: Tensor | None, steps: int | None, draw: Draw) -> Iterator[Tensor]:
-        """The states of the reverse diffusion, (B, d) each, from the start to the prediction."""
+    def states(
+        self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw
+    ) -> Iterator[Tensor]:
         schedule, w = self.schedule.respaced(steps or self.sampler_steps()), self.config.guidance
         of_state, of_guide, of_time = self.denoiser.parts()
-        times = self.step(torch.as_tensor(schedule.times, device=self.null.device))
+        times = self.step(schedule.times_on(self.null.device))
         t = F.linear(times, of_time, self.denoiser.first.bias)  # (S, .)
         h, null = self.guide(history, draw) @ of_guide.T, self.null @ of_guide.T
         guided, finish = (1 + w) * h - w * null, self.denoiser.finish
@@ -223,13 +224,7 @@ class DreamRec(GenerativeRecommender):
         return denoise(start, schedule, schedule.posterior_variance, predict, draw)
 
     def trajectory(self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw) -> Tensor:
-        return torch.stack(list(self.states(history, x0, steps, draw)))
-
-    def user_vectors(self, history: Tensor, *, draw: Draw) -> Tensor:
-        """The prediction alone; the hundreds of states before it are not kept."""
-        for state in self.states(history, None, None, draw):
-            prediction = state
-        return prediction
+        return torch.stack(list(self.states(history, x0=x0, steps=steps, draw=draw)))
 
     def published_layers(self) -> Iterator[LayerUse]:
         """The block at all slots, 5 d² L, then the step's embedding and the denoiser twice a step: 14 d² T for mlp1."""

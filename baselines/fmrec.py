@@ -87,11 +87,11 @@ class FMRec(FlowRecommender):
             "source": c.beta * self.source_error(h2, history, draw, zero_ratio=c.zero_ratio),
         }
 
-    def velocity_field(
-        self, e_seq: Tensor, mask: Mask, x: Tensor, t: Tensor, x0: Tensor, noise: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        f, h2 = self.network(e_seq, x, t, mask=mask, noise=noise)
-        return (f if self.config.prediction == "v" else velocity(x0, f, t, self.config.path)), h2
+    def time_vectors(self, t: Tensor) -> Tensor:
+        return self.time(t * self.time_scale)
+
+    def velocity(self, f: Tensor, t: Tensor, x0: Tensor) -> Tensor:
+        return f if self.config.prediction == "v" else velocity(x0, f, t, self.config.path)
 
     @classmethod
     def released_keys(cls) -> dict[str, tuple[str, ...]]:

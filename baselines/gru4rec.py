@@ -54,6 +54,10 @@ class GRU4Rec(Recommender):
         for weight in self.gru.parameters():
             nn.init.xavier_uniform_(weight)
 
+    @property
+    def padding_free(self) -> bool:
+        return True
+
     def last_state(self, history: Tensor) -> Tensor:
         """(B, L) -> (B, hidden): the state after the newest item."""
         if self.training and history.device.type == "cpu":
@@ -68,11 +72,6 @@ class GRU4Rec(Recommender):
         packed = pack_padded_sequence(x, lengths(history), batch_first=True, enforce_sorted=False)
         state: Tensor = self.gru(packed)[1]
         return state[0]
-
-    @property
-    def padding_free(self) -> bool:
-        """Steps over padding change nothing: the first item finds the state at 0."""
-        return True
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         return {"ce": F.cross_entropy(self.scores(batch.history, draw=batch.draw), batch.target)}

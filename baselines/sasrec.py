@@ -86,6 +86,10 @@ class SASRec(Recommender):
         with torch.no_grad():
             self.items.weight[0] = 0
 
+    @property
+    def padding_free(self) -> bool:
+        return True
+
     def fit(self, sequences: Sequences, split: Split) -> None:
         if self.config.loss == "bce":
             self.unseen = UnseenItems.of(sequences, split.train_start, split.train_stop).to(self.positions.device)
@@ -102,11 +106,6 @@ class SASRec(Recommender):
             x = block(x, mask[:, :, -rows:]) * filled[:, -rows:, None]
         return self.norm(x)
 
-    @property
-    def padding_free(self) -> bool:
-        """Positions count from the newest slot, and padding is no key."""
-        return True
-
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         assert batch.slots is not None
         parts = split(batch.history, padding_free=True, lengths=batch.lengths, slots=batch.slots)
@@ -115,7 +114,8 @@ class SASRec(Recommender):
         if self.config.loss == "ce":
             return {"ce": F.cross_entropy(state @ self.items.weight[1:].T, target - 1)}
         assert self.unseen is not None, "fit() prepares the negatives"
-        negative = self.unseen.draw(batch.users, batch.history.shape[1], batch.draw).flatten()[batch.slots]
+        negative = self.unseen.draw(batch.users, self.config.window, batch.draw)
+        negative = negative[:, -batch.history.shape[1] :].flatten()[batch.slots]
         margin = [(state * self.items(item)).sum(-1) for item in (target, negative)]
         return {"bce": (F.softplus(-margin[0]) + F.softplus(margin[1])).mean()}
 

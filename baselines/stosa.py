@@ -151,6 +151,10 @@ class STOSA(Recommender):
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
 
+    @property
+    def padding_free(self) -> bool:
+        return True
+
     def fit(self, sequences: Sequences, split: Split) -> None:
         start, stop = sequences.offsets[:-1], sequences.offsets[1:]
         if self.config.negatives == "train":
@@ -174,14 +178,9 @@ class STOSA(Recommender):
             mean, cov = layer(mean, cov, mask[:, :, -rows:], with_mean=fixed)
         return mean, cov
 
-    @property
-    def padding_free(self) -> bool:
-        """Positions count from the newest slot, and padding is no key."""
-        return True
-
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         assert batch.slots is not None and self.unseen is not None, "fit() prepares the negatives"
-        negative = self.unseen.draw(batch.users, batch.history.shape[1], batch.draw)
+        negative = self.unseen.draw(batch.users, self.config.window, batch.draw)[:, -batch.history.shape[1] :]
         return self.ranking_losses(batch.history, batch.target, negative, batch.slots, lengths=batch.lengths)
 
     def ranking_losses(
@@ -215,7 +214,7 @@ class STOSA(Recommender):
         """(V, 2d)"""
         return joined(self.item_mean.weight, positive(self.item_cov.weight))
 
-    def scores(self, history: Tensor, *, draw: Draw) -> Tensor:
-        """(B, L) -> (B, V): -W², as matrix products."""
-        user, item = self.user_vectors(history, draw=draw), self.item_vectors()
-        return 2 * user @ item.T - item.square().sum(-1) - user.square().sum(-1, keepdim=True)
+    def catalogue_scores(self, vectors: Tensor) -> Tensor:
+        """-W², as matrix products."""
+        item = self.item_vectors()
+        return 2 * vectors @ item.T - item.square().sum(-1) - vectors.square().sum(-1, keepdim=True)

@@ -29,6 +29,10 @@ class Request:
     results: Path
     seconds: float
     """Shortest time to spend on one number."""
+    batch_sizes: tuple[int, ...] = (1, 512)
+    """Users a call, of latency."""
+    test_set: bool = True
+    """Whether latency also times whole test sets."""
 
 
 def parser() -> Parser:
@@ -47,6 +51,15 @@ def parser() -> Parser:
     p.add_argument("--datasets", nargs="+", default=[], metavar="NAME", help=f"default: {' '.join(DATASETS)}")
     p.add_argument("--settings", nargs="+", default=[], metavar="NAME", help="default: every row of the preset")
     p.add_argument("--seconds", type=float, default=1.0, help="shortest time to spend on one number (default 1)")
+    p.add_argument(
+        "--batch-sizes",
+        type=int,
+        nargs="+",
+        default=[1, 512],
+        metavar="N",
+        help="of latency: users a call (default 1 512)",
+    )
+    p.add_argument("--no-test-set", action="store_true", help="of latency: leave whole test sets out")
     add_device(p)
     add_results(p)
     add_json(p)
@@ -61,6 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if not arguments.seconds > 0:
         raise UsageError(f"--seconds {arguments.seconds}: give a positive number of seconds")
+    if min(arguments.batch_sizes) < 1:
+        raise UsageError(f"--batch-sizes {min(arguments.batch_sizes)}: give positive numbers of users")
     for name in arguments.models:
         if name not in registry.names():
             raise unknown("model", name, registry.names())
@@ -71,6 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         device=resolve_device(arguments.device),
         results=arguments.results,
         seconds=arguments.seconds,
+        batch_sizes=tuple(arguments.batch_sizes),
+        test_set=not arguments.no_test_set,
     )
     rows = []
     for row in _rows(arguments.what, request):

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fave_bench.data.splits import Phase
+from fave_bench.data.splits import LongArray, Phase
 from fave_bench.data.windows import windows
 from fave_bench.errors import BenchError
 from fave_bench.evaluation.candidates import beat_and_tie, seen_cells, subtract
@@ -49,6 +49,15 @@ class _Ranker:
     seed: int
     lists: int
     precision: str
+
+    def tiles(self, asked: _Questions, length: LongArray, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """`tile` for `size` users at a time; `length` (E,) is that of their histories, known without asking the device.
+
+        Where padding can be dropped, a tile's window is as long as its longest history.
+        """
+        for first in range(0, len(asked), size):
+            window = int(length[first : first + size].max()) if self.model.padding_free else self.window
+            yield from replace(self, window=window).tile(asked.rows(first, first + size))
 
     def tile(self, asked: _Questions) -> list[tuple[Tensor, Tensor]]:
         """Counts (B, 4) and lists (B, K) of a tile; in halves where it does not fit the device's memory."""
@@ -95,15 +104,19 @@ def rank_phase(
     `items` is ``Sequences.items`` as a tensor on the model's device, `window` the history length the model sees, and
     `seed` keys each user's inference noise. `tile` overrides the number of users scored at once, `lists` asks for that
     many best items of the filtered protocol, and `precision` is the arithmetic of the model, not of the comparison,
-    which is float32. Given the same scores, nothing returned depends on `tile`. Raises BenchError for scores of a wrong
+    which is float32. Given the same scores, nothing returned depends on `tile`. Users of a model that is `padding_free`
+    are scored by rising length of history, in windows no longer than it. Raises BenchError for scores of a wrong
     shape or not finite. Rank: Krichene & Rendle (2020), ties counted as half.
     """
     ranker = _Ranker(model, items, window, seed, lists, precision)
-    asked = _Questions(*(torch.as_tensor(a, device=items.device) for a in (phase.users, phase.start, phase.stop)))
+    length = np.clip(phase.stop - phase.start, 1, window)
+    order = np.argsort(length, kind="stable") if model.padding_free else np.arange(len(length))
+    columns = (phase.users, phase.start, phase.stop)
+    asked = _Questions(*(torch.as_tensor(column[order], device=items.device) for column in columns))
     size = tile or max(1, min(TILE_ROWS, TILE_BYTES // (4 * model.vocabulary)))
     with evaluating(model), torch.inference_mode():
-        done = [part for first in range(0, len(asked), size) for part in ranker.tile(asked.rows(first, first + size))]
-        counts, best = (_gather([part[i] for part in done], width) for i, width in ((0, 4), (1, lists)))
+        done = list(ranker.tiles(asked, length[order], size))
+        counts, best = (_gather([part[i] for part in done], order, width) for i, width in ((0, 4), (1, lists)))
     return PhaseRanks(
         users=phase.users.astype(np.int32),
         higher={"released": counts[:, 0].copy(), "filtered": counts[:, 2].copy()},
@@ -124,9 +137,12 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _gather(parts: list[Tensor], width: int) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
-    """One transfer of all tiles' rows to the host, (E, width) int32."""
-    return torch.cat(parts).cpu().numpy() if parts else np.zeros((0, width), np.int32)
+def _gather(parts: list[Tensor], order: LongArray, width: int) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
+    """One transfer of all tiles' rows to the host, each to its place: (E, width) int32."""
+    rows = np.zeros((len(order), width), np.int32)
+    if parts:
+        rows[order] = torch.cat(parts).cpu().numpy()
+    return rows
 
 
 def _check(scores: Tensor, users: Tensor, model: Recommender) -> None:

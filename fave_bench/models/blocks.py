@@ -77,18 +77,17 @@ class Attention(nn.Module):
             return q, k, v
         q = self._split(F.linear(queries, self.qkv.weight[:d], self.qkv.bias[:d]))
         k, v = self._split(F.linear(memory, self.qkv.weight[d:], self.qkv.bias[d:])).chunk(2, 2)
-        return self._rotate(q, memory.shape[1]), self._rotate(k), v
+        return self._rotate(q), self._rotate(k), v
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (-1, self.head_width))
 
-    def _rotate(self, x: Tensor, slots: int | None = None) -> Tensor:
-        """x cos + rotate_half(x) sin, the rows of x being the last of `slots` slots."""
+    def _rotate(self, x: Tensor) -> Tensor:
+        """x cos + rotate_half(x) sin, the rows of x being the window's last slots."""
         if not self.rope:
             return x
-        stop = slots or x.shape[1]
-        window = slice(stop - x.shape[1], stop)
-        cosine, sine = self.cosine[window].to(x.dtype), self.sine[window].to(x.dtype)  # a product of two types is slow
+        newest = slice(-x.shape[1], None)
+        cosine, sine = self.cosine[newest].to(x.dtype), self.sine[newest].to(x.dtype)  # a product of two types is slow
         return torch.addcmul(x * cosine, x.roll(self.head_width // 2, -1), sine)
 
 

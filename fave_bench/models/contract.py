@@ -71,6 +71,8 @@ class Recommender(nn.Module):
     """`prefix`: one (history, next item) pair per training position. `sequence`: one window per user, every slot
     predicts the next item. `windows`: as many windows per user as hold all training items, the newest included.
     `none`: nothing to train, `fit` does it all."""
+    as_released: ClassVar[dict[str, Any]] = {}
+    """Configuration under which a request costs what it costs in the model's public code. Results stay the same."""
 
     def __init__(self, config: Any, num_items: int) -> None:
         """`num_items` is N; ids run 1..N, row 0 of any table is padding and V = N + 1."""
@@ -79,17 +81,20 @@ class Recommender(nn.Module):
         self.num_items = num_items
         self.vocabulary = num_items + 1
 
+    @property
+    def padding_free(self) -> bool:
+        """Whether dropping leading columns that are padding in every row of the batch changes neither scores nor
+        losses.
+
+        Beyond rounding, for histories that hold an item. What is drawn per slot is then drawn for the whole window.
+        """
+        return False
+
     def fit(self, sequences: Sequences, split: Split) -> None:
         """Closed-form preparation from the training ranges (counts, sparse matrices), before any step is trained."""
 
     def enter_stage(self, name: str) -> None:
         """Called before a training stage: freeze, thaw or switch the objective. One-stage models ignore it."""
-
-    @property
-    def padding_free(self) -> bool:
-        """Whether dropping leading columns that are padding in every row of the batch changes neither scores nor
-        losses. Training and ranking then do no work on padding."""
-        return False
 
     def learning_rate_factors(self) -> dict[str, float]:
         """Submodule name -> factor on the stage's learning rate, for the parts that learn at a speed of their own."""
@@ -111,13 +116,21 @@ class Recommender(nn.Module):
         """(V, d); row 0 is padding."""
         raise NotImplementedError(f"{type(self).__name__} has no item vectors")
 
+    def catalogue_scores(self, vectors: Tensor) -> Tensor:
+        """(B, d) user vectors -> (B, V)."""
+        return vectors @ self.item_vectors().T
+
     def scores(self, history: Tensor, *, draw: Draw) -> Tensor:
         """(B, L) -> (B, V), finite; higher is better. No masking: the protocol decides who is a candidate."""
-        return self.user_vectors(history, draw=draw) @ self.item_vectors().T
+        return self.catalogue_scores(self.user_vectors(history, draw=draw))
 
 
 class GenerativeRecommender(Recommender):
     """A recommender that transports a prior state to the prediction in a number of steps."""
+
+    step_method: ClassVar[str] = ""
+    """The method, of tensors alone, in which every step of the sampler spends its time; an optimised execution of many
+    steps compiles it instead of the whole loop. Empty: there is none."""
 
     def sampler_steps(self) -> int:
         """Steps the sampler takes when the caller names none."""
@@ -127,8 +140,21 @@ class GenerativeRecommender(Recommender):
         """(steps + 1, B, d): the states from the prior `x0` (drawn when None) to the prediction."""
         raise NotImplementedError
 
-    def user_vectors(self, history: Tensor, *, draw: Draw) -> Tensor:
-        return self.trajectory(history, draw=draw)[-1]
+    def states(
+        self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw
+    ) -> Iterator[Tensor]:
+        """The states of `trajectory` one after the other, (B, d) each. What a request needs once is done before the
+        first of them, so that it can be told from the steps."""
+        return iter(self.trajectory(history, x0=x0, steps=steps, draw=draw))
+
+    def user_vectors(self, history: Tensor, *, draw: Draw, steps: int | None = None) -> Tensor:
+        """(B, L) -> (B, d): the last state, after the model's own number of steps or the one given."""
+        for state in self.states(history, steps=steps, draw=draw):
+            prediction = state
+        return prediction
+
+    def scores(self, history: Tensor, *, draw: Draw, steps: int | None = None) -> Tensor:
+        return self.catalogue_scores(self.user_vectors(history, draw=draw, steps=steps))
 
 
 def parameter_count(model: nn.Module) -> int:

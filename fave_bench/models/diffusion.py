@@ -9,6 +9,7 @@ At t = 0 the mean is x0 itself: (a_0, b_0) = (1, 0). Coefficients are float64 on
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -37,6 +38,10 @@ class Schedule:
 
     def __len__(self) -> int:
         return len(self.times)
+
+    def times_on(self, device: torch.device) -> Tensor:
+        """(S,) int64 `times` on a device, copied there once."""
+        return _copied(tuple(self.times.tolist()), device)
 
     @property
     def alpha_bar_before(self) -> Array:
@@ -69,6 +74,12 @@ class Schedule:
             raise UsageError(f"a diffusion of {len(self)} steps cannot be sampled in {steps}")
         kept = np.linspace(len(self) - 1, 0, steps).round().astype(np.int64)[::-1]
         return Schedule(self.times[kept], self.alpha_bar[kept])
+
+
+@lru_cache(maxsize=16)
+def _copied(times: tuple[int, ...], device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return torch.tensor(times, device=device)
 
 
 class Noising(nn.Module):

@@ -283,12 +283,12 @@ class Fave(FlowRecommender):
                 yield from linear_uses(steps * self.config.window, block.cross_attention)
                 yield from linear_uses(steps, block.squeeze, block.gate_self, block.gate_cross)
 
-    def velocity_field(
-        self, e_seq: Tensor, mask: Mask, x: Tensor, t: Tensor, x0: Tensor, noise: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        f, h2 = self.network(e_seq, x, t, torch.ones_like(t), mask=mask, noise=noise)
+    def time_vectors(self, t: Tensor) -> Tensor:
+        return self.time_t(t * self.time_scale) + self.time_r((1 - t) * self.time_scale)
+
+    def velocity(self, f: Tensor, t: Tensor, x0: Tensor) -> Tensor:
         added = self.stage == "finetune" and self.config.s2_param == "velocity_add_x0"
-        return (f if added else f - x0), h2
+        return f if added else f - x0
 
     @classmethod
     def released_keys(cls) -> dict[str, tuple[str, ...]]:

@@ -5,7 +5,7 @@ Time runs from the prior (t = 0, state x0) to the data (t = 1, state x1) everywh
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import torch
@@ -98,13 +98,17 @@ def _coefficients(t: Tensor, path: Path) -> tuple[Tensor, Tensor]:
     return (t, 1 - t) if path == "linear" else ((HALF_PI * t).sin(), (HALF_PI * t).cos())
 
 
-def euler(x0: Tensor, field: Callable[[Tensor, Tensor], Tensor], *, steps: int, eps: float) -> Tensor:
-    """(steps + 1, B, d): x <- x + field(x, t) / steps at t = i/steps (1 - eps) + eps, i = 0 .. steps-1."""
-    states = [x0]
+def euler_times(steps: int, eps: float, device: torch.device) -> Tensor:
+    """(steps,) float32 times of the sampler, i/steps (1 - eps) + eps for i = 0 .. steps-1, made on the device."""
+    return (torch.arange(steps, dtype=torch.float64, device=device) / steps * (1 - eps) + eps).float()
+
+
+def euler(x0: Tensor, field: Callable[[Tensor, int], Tensor], steps: int) -> Iterator[Tensor]:
+    """The steps + 1 states from x0 (B, d) on: x <- x + field(x, i) / steps, i = 0 .. steps-1."""
+    yield x0
     for i in range(steps):
-        t = x0.new_full((len(x0),), i / steps * (1 - eps) + eps)
-        states.append(states[-1] + field(states[-1], t) * (1 / steps))
-    return torch.stack(states)
+        x0 = torch.add(x0, field(x0, i), alpha=1 / steps)
+        yield x0
 
 
 def directional_derivative(

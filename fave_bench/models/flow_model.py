@@ -5,14 +5,15 @@ state h2. A model adds its blocks, τ, its prior and its losses.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
+import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from fave_bench.models.blocks import HistoryDecoder, Mask
+from fave_bench.models.blocks import HistoryDecoder
 from fave_bench.models.contract import LayerUse, linear_uses
-from fave_bench.models.flow import TimeSampler, euler
+from fave_bench.models.flow import TimeSampler, euler, euler_times
 from fave_bench.models.noisy_encoder import NoisyEncoder, NoisyEncoderConfig, unused_layers
 from fave_bench.models.reconstruction import balanced_cells, balanced_error, full_error
 from fave_bench.randomness import Draw
@@ -62,6 +63,7 @@ class FlowRecommender(NoisyEncoder):
 
     config: FlowConfig
     released_ignored = (".rope.inv_freq",)
+    as_released: ClassVar[dict[str, Any]] = {"rng": "host", "skip_decoder_at_test": "no"}
 
     def __init__(self, config: FlowConfig, num_items: int, layers: list[nn.Module]) -> None:
         super().__init__(config, num_items, layers)
@@ -74,7 +76,7 @@ class FlowRecommender(NoisyEncoder):
         """Unweighted loss of reconstructing the history's items from `state` (B, d)."""
         if self.config.source_loss == "full_norm":
             return full_error(self.decoder, state, history)
-        draws = int(-(-zero_ratio * history.shape[1] // 1))
+        draws = int(-(-zero_ratio * self.config.window // 1))
         cells = balanced_cells(history, self.vocabulary, draw.uniform(len(history), draws, 2), zero_ratio)
         return balanced_error(self.decoder, state, cells)
 
@@ -91,24 +93,33 @@ class FlowRecommender(NoisyEncoder):
         """(B, d) start states at inference: N(0, I)."""
         return draw.normal(len(history), self.config.width)
 
-    def velocity_field(
-        self, e_seq: Tensor, mask: Mask, x: Tensor, t: Tensor, x0: Tensor, noise: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """The sampler's velocity (B, d) at (x, t), and h2."""
+    def time_vectors(self, t: Tensor) -> Tensor:
+        """τ (S, d) of the sampler's times t (S,) in [0, 1]."""
         raise NotImplementedError
 
-    def trajectory(self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw) -> Tensor:
+    def velocity(self, f: Tensor, t: Tensor, x0: Tensor) -> Tensor:
+        """The sampler's velocity (B, d) where the network says f at time t (1,), having started from x0."""
+        raise NotImplementedError
+
+    def states(
+        self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw
+    ) -> Iterator[Tensor]:
+        steps = steps or self.sampler_steps()
         e_seq, mask = self.embed(history), self.mask(history)
         start = self.prior(e_seq, history, draw) if x0 is None else x0
-        host = self.lambda_draw(draw)
+        times = euler_times(steps, self.config.eps, start.device)
+        taus, lambda_draw = self.time_vectors(times), self.lambda_draw(draw)
 
-        def field(x: Tensor, t: Tensor) -> Tensor:
-            velocity, h2 = self.velocity_field(e_seq, mask, x, t, start, self.lambda_sample(history, host))
+        def field(x: Tensor, i: int) -> Tensor:
+            f, h2 = self.encode(e_seq, x + taus[i], mask, self.lambda_sample(history, lambda_draw))
             if self.config.skip_decoder_at_test == "no":
                 self.decoder(h2)
-            return velocity
+            return self.velocity(f, times[i : i + 1], start)
 
-        return euler(start, field, steps=steps or self.sampler_steps(), eps=self.config.eps)
+        return euler(start, field, steps)
+
+    def trajectory(self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw) -> Tensor:
+        return torch.stack(list(self.states(history, x0=x0, steps=steps, draw=draw)))
 
     @classmethod
     def released_keys(cls) -> dict[str, tuple[str, ...]]:

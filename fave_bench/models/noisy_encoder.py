@@ -67,9 +67,11 @@ class NoisyEncoderConfig(ModelConfig):
 
 
 class NoisyEncoder(GenerativeRecommender):
-    """The shared encoder. Subclasses give the blocks and define `losses` and `trajectory`."""
+    """The shared encoder. Subclasses give the blocks and define `losses` and the sampler's states."""
 
     config: NoisyEncoderConfig
+    as_released: ClassVar[dict[str, Any]] = {"rng": "host"}
+    step_method = "encode"
     tap = 0
     """`encode` also returns the state so many blocks before the end."""
     released_root: ClassVar[str] = ""
@@ -89,6 +91,11 @@ class NoisyEncoder(GenerativeRecommender):
         nn.init.constant_(self.norm_out.weight, config.output_gain)
         self.layers = nn.ModuleList(layers)
 
+    @property
+    def padding_free(self) -> bool:
+        """Where keys are masked: learned positions and rotations count from the newest slot, and so does λ."""
+        return self.config.key_mask == "on"
+
     def embed(self, history: Tensor) -> Tensor:
         """(B, L) -> e_seq (B, L, d); row 0 of the table is a learned vector like any other."""
         vectors = self.emb_dropout(self.items(history))
@@ -98,11 +105,6 @@ class NoisyEncoder(GenerativeRecommender):
 
     def mask(self, history: Tensor) -> Mask:
         return padding_mask(history, self.config.key_mask == "on")
-
-    @property
-    def padding_free(self) -> bool:
-        """Padding that is hidden as a key takes no part: positions count from the newest slot, or only differ."""
-        return self.config.key_mask == "on"
 
     def embedded(
         self, history: Tensor, draw: Draw, *, lengths: Tensor | None = None, noise: Tensor | None = None
@@ -125,10 +127,14 @@ class NoisyEncoder(GenerativeRecommender):
         return on_host(draw) if self.config.rng == "host" else draw
 
     def lambda_sample(self, history: Tensor, draw: Draw) -> Tensor | None:
-        """(B, L, d) standard normal numbers ε with λ = δ (1 + ε), or None where λ is not random."""
+        """(B, L, d) standard normal numbers ε with λ = δ (1 + ε), or None where λ is not random.
+
+        At inference those of the last L slots of a whole window, so that a user's do not depend on the padding before.
+        """
         if self.config.lambda_noise != "noise":
             return None
-        return draw.normal(*history.shape, self.config.width)
+        slots = history.shape[1] if self.training else self.config.window
+        return draw.normal(len(history), slots, self.config.width)[:, -history.shape[1] :]
 
     def encode(self, e_seq: Tensor, signal: Tensor, mask: Mask, noise: Tensor | None) -> tuple[Tensor, Tensor]:
         """e_seq (B, L, d), signal x_t + τ (B, d), noise ε (B, L, d) or None -> f (B, d), tapped (B, d)."""

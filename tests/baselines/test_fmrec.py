@@ -9,7 +9,7 @@ from torch import Tensor
 
 from baselines.fmrec import FMRec, FMRecConfig
 from fave_bench.models.contract import Batch, parameter_count
-from fave_bench.models.flow import point, velocity
+from fave_bench.models.flow import euler_times, point, velocity
 from fave_bench.randomness import UserDraw
 
 
@@ -95,7 +95,8 @@ def test_a_network_that_knows_the_answer_is_sampled_to_it(path: str) -> None:
     answer, x0 = torch.randn(2, 2, WIDTH)
     for prediction, field in (("x1", lambda t: answer), ("v", lambda t: velocity(x0, answer, t, path))):
         model = small(FMRec, prediction=prediction, path=path)
-        model.network = lambda e, x, t, field=field, **_: (field(t), x)
+        times = iter(euler_times(1000, model.config.eps, torch.device("cpu")))
+        model.encode = lambda e, x, *_, field=field, times=times: (field(next(times)[None]), x)
         end = model.trajectory(histories(3, 12), x0=x0, steps=1000, draw=step_draw())[-1]
         assert torch.allclose(end, answer, atol=5e-3)
 

@@ -74,8 +74,8 @@ def test_only_the_last_query_is_computed_and_it_is_the_full_computation_s(
 def test_thirty_euler_steps_are_the_mean_of_thirty_predictions() -> None:
     model = small(Fave, lambda_noise="mean")
     predictions: list[Tensor] = []
-    network = model.network
-    model.network = lambda *args, **kwargs: predictions.append(network(*args, **kwargs)[0]) or (predictions[-1], None)
+    encode = model.encode
+    model.encode = lambda *args: predictions.append(encode(*args)[0]) or (predictions[-1], None)
     path = model.trajectory(histories(3, 12), x0=torch.randn(2, WIDTH), draw=step_draw())
     assert path.shape == (31, 2, WIDTH)
     assert torch.allclose(path[-1], torch.stack(predictions).mean(0), atol=1e-5)

@@ -13,6 +13,7 @@ from fave_bench.models.flow import (
     directional_derivative,
     endpoint,
     euler,
+    euler_times,
     mode_times,
     on_host,
     point,
@@ -59,18 +60,17 @@ def test_paths_join_their_ends_and_give_their_velocity(path: str) -> None:
 
 def test_euler_from_a_fixed_start_is_the_mean_of_the_predictions() -> None:
     predictions: list[Tensor] = []
-    times: list[float] = []
+    times = euler_times(30, 1e-3, torch.device("cpu"))
     x0 = torch.randn(4, 3, dtype=torch.float64)
 
-    def field(x: Tensor, t: Tensor) -> Tensor:
-        predictions.append(torch.sin(3 * x + t[:, None]))
-        times.append(t[0].item())
+    def field(x: Tensor, i: int) -> Tensor:
+        predictions.append(torch.sin(3 * x + times[i]))
         return predictions[-1] - x0
 
-    states = euler(x0, field, steps=30, eps=1e-3)
+    states = torch.stack(list(euler(x0, field, 30)))
     assert states.shape == (31, 4, 3) and torch.equal(states[0], x0)
     assert torch.allclose(states[-1], torch.stack(predictions).mean(0))
-    assert times == pytest.approx([i / 30 * 0.999 + 0.001 for i in range(30)])
+    assert times.tolist() == pytest.approx([i / 30 * 0.999 + 0.001 for i in range(30)])
 
 
 def test_the_released_anchor_of_a_short_history_is_always_padding() -> None:
