@@ -33,7 +33,11 @@ class Compiled:
         self.by_shapes: dict[Any, Function] = {}
 
     def __call__(self, *given: Any) -> Any:
-        shapes = _shapes(given)
+        leaves, structure = pytree.tree_flatten(given)
+        # compiled code takes strides for granted; an argument that is None is a leaf too
+        leaves = [leaf.contiguous() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
+        given = pytree.tree_unflatten(leaves, structure)
+        shapes = (*(getattr(leaf, "shape", leaf) for leaf in leaves), structure)
         if shapes not in self.by_shapes:
             self.by_shapes[shapes] = _compile(self.module, given)
         with torch.no_grad():
@@ -50,11 +54,6 @@ class _Function(nn.Module):
 
     def forward(self, *given: Any) -> Any:
         return self.function(*given)
-
-
-def _shapes(given: tuple[Any, ...]) -> Any:
-    leaves, structure = pytree.tree_flatten(given)
-    return tuple(tuple(leaf.shape) for leaf in leaves), str(structure)
 
 
 def _compile(module: nn.Module, given: tuple[Any, ...]) -> Function:

@@ -76,6 +76,8 @@ def test_a_compiled_request_draws_and_scores_as_an_eager_one() -> None:
         for users in (USERS, USERS + 11):
             assert torch.allclose(compiled(HISTORY, users), scores(HISTORY, users), atol=1e-4, rtol=0)
         assert not torch.allclose(compiled(HISTORY, USERS), compiled(HISTORY, USERS + 11), atol=1e-4)
+        part = torch.cat((HISTORY, HISTORY), 1)[:, 12:]  # with other strides in memory
+        assert torch.equal(compiled(part, USERS), compiled(HISTORY, USERS))
     assert len(compiled.by_shapes) == 1
 
 
