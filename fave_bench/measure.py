@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 from fave_bench.cli import Parser, add_device, add_json, add_results, entry, say
 from fave_bench.errors import UsageError, unknown
-from fave_bench.records.measurements import Measurement, Row, What, as_lines, write
+from fave_bench.records.measurements import Execution, Measurement, Row, What, as_lines, write
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +31,8 @@ class Request:
     """Shortest time to spend on one number."""
     batch_sizes: tuple[int, ...] = (1, 512)
     """Users a call, of latency."""
+    executions: tuple[Execution, ...] = get_args(Execution)
+    """Of latency."""
     test_set: bool = True
     """Whether latency also times whole test sets."""
 
@@ -59,6 +61,13 @@ def parser() -> Parser:
         metavar="N",
         help="of latency: users a call (default 1 512)",
     )
+    p.add_argument(
+        "--executions",
+        nargs="+",
+        choices=get_args(Execution),
+        default=get_args(Execution),
+        help="of latency: only these",
+    )
     p.add_argument("--no-test-set", action="store_true", help="of latency: leave whole test sets out")
     add_device(p)
     add_results(p)
@@ -86,6 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         device=resolve_device(arguments.device),
         results=arguments.results,
         seconds=arguments.seconds,
+        executions=tuple(arguments.executions),
         batch_sizes=tuple(arguments.batch_sizes),
         test_set=not arguments.no_test_set,
     )

@@ -41,7 +41,7 @@ def rows(request: Request) -> Iterator[LatencyRow]:
     Raises BenchError where a batch does not fit the memory.
     """
     for subject in subjects(request):
-        for execution, serving in _executions(subject, request.device):
+        for execution, serving in _executions(subject, request):
             for batch_size in request.batch_sizes:
                 try:
                     yield _row(subject, execution, serving, batch_size, request)
@@ -54,14 +54,16 @@ def rows(request: Request) -> Iterator[LatencyRow]:
                     ) from None
 
 
-def _executions(subject: Subject, device: torch.device) -> Iterator[tuple[Execution, Serving]]:
-    switches = registry.load(subject.plan.model).as_released
+def _executions(subject: Subject, request: Request) -> Iterator[tuple[Execution, Serving]]:
+    device, switches = request.device, registry.load(subject.plan.model).as_released
     models: list[tuple[Execution, type[Serving], Recommender]] = []
     if switches:
         models.append(("released", Serving, subject.build(device, switches)))
     model = subject.build(device)
     models += [("eager", Serving, model), ("optimised", Optimised, model)]
     for execution, kind, model in models:
+        if execution not in request.executions:
+            continue
         for steps in _steps(model):
             yield execution, kind(model, steps=steps, seed=SEED)
 
