@@ -61,13 +61,8 @@ def parser() -> Parser:
         metavar="N",
         help="of latency: users a call (default 1 512)",
     )
-    p.add_argument(
-        "--executions",
-        nargs="+",
-        choices=get_args(Execution),
-        default=get_args(Execution),
-        help="of latency: only these",
-    )
+    executions = get_args(Execution)
+    p.add_argument("--executions", nargs="+", choices=executions, default=executions, help="of latency: only these")
     p.add_argument("--no-test-set", action="store_true", help="of latency: leave whole test sets out")
     add_device(p)
     add_results(p)

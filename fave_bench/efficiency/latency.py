@@ -95,7 +95,7 @@ def _row(subject: Subject, execution: Execution, serving: Serving, batch_size: i
         calls=len(raw),
         parts_ms={} if execution == "optimised" else parts(serving, asked.batch, request.device),
         test_seconds=_test_seconds(subject, serving, request) if request.test_set and batch_size == TILE_ROWS else None,
-        raw_ms=raw,
+        raw_ms=[round(ms, 4) for ms in raw],
     )
 
 

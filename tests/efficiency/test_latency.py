@@ -81,3 +81,9 @@ def test_a_batch_too_large_is_one_sentence_and_no_record(
     with pytest.raises(BenchError, match=r"sasrec on markov: a batch of 9 users does not fit the memory of cpu"):
         main([*ARGUMENTS, "--models", "sasrec", "--batch-sizes", "9", "--results", str(tmp_path)])
     assert not (tmp_path / "measured").exists()
+
+
+def test_only_the_executions_asked_for(quick: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--models", "sasrec", "--batch-sizes", "1", "--results", str(tmp_path), "--executions", "eager"]
+    assert main([*ARGUMENTS, *options]) == 0
+    assert {row["execution"] for row in json.loads(capsys.readouterr().out)["rows"]} == {"eager"}
