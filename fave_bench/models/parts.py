@@ -15,8 +15,8 @@ from fave_bench.data.windows import lengths as lengths_of
 
 CACHED = 6_400
 """On a CPU, slots encoded at a time: their activations stay in the cache, in blocks that malloc can reuse."""
-SPREAD = 0.7
-"""A part's shortest history fills at least so much of its width; closer lengths would make more and smaller parts."""
+WORTH = {"cpu": 256, "cuda": 16_384}
+"""Slots of padding whose work takes as long as starting another part does: that many a part may hold."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,17 @@ def split(
     item, ascending. Without `padding_free` every part keeps the full width.
     """
     count, window = history.shape
-    cached = CACHED if history.device.type == "cpu" else count * window
+    device = history.device.type
+    cached = CACHED if device == "cpu" else count * window
     if not padding_free:
-        if slots is not None or history.device.type != "cpu":
+        if slots is not None or device != "cpu":
             return [Part(slice(0, count), history, history.numel(), slots)]
         step = max(1, cached // window)
         rows = [slice(i, i + step) for i in range(0, count, step)]
         return [Part(at, history[at], step * window) for at in rows]
     sizes = (lengths_of(history) if lengths is None else lengths).cpu().numpy()
     found, items = [], np.concatenate(([0], sizes.cumsum()))
-    for first, stop, width in spans(sizes, cached):
+    for first, stop, width in spans(sizes, cached, WORTH[device]):
         here = None
         if slots is not None:
             here = slots[int(items[first]) : int(items[stop])]
@@ -64,14 +65,14 @@ def split(
     return found
 
 
-def spans(sizes: "np.ndarray[tuple[int], np.dtype[np.int64]]", cached: int) -> list[tuple[int, int, int]]:
-    """(first, stop, width) of consecutive rows of like size: width x rows at most `cached`, widths never increasing."""
+def spans(sizes: "np.ndarray[tuple[int], np.dtype[np.int64]]", cached: int, worth: int) -> list[tuple[int, int, int]]:
+    """(first, stop, width) of consecutive rows: as many as keep the part's padding and its slots within bounds."""
     widths = np.maximum(np.maximum.accumulate(sizes[::-1])[::-1], 1)  # what a part starting here needs at most
     found, first = [], 0
     while first < len(widths):
         width = int(widths[first])
-        alike = int(np.searchsorted(-widths, -SPREAD * width, side="right"))
-        stop = min(max(alike, first + 1), first + max(1, cached // width))
+        padding = np.cumsum(width - sizes[first:])
+        stop = first + max(1, min(int(np.searchsorted(padding, worth, side="right")), cached // width))
         found.append((first, stop, width))
         first = stop
     return found

@@ -67,9 +67,10 @@ def test_without_padding_losses_and_gradients_are_those_of_the_padded_batch(name
     net.enter_stage(stage)
     assert net.padding_free
     monkeypatch.setattr(parts, "CACHED", 50)  # several parts of one width, too
+    monkeypatch.setattr(parts, "WORTH", {"cpu": 5})
     lean = gradients(net)
     with monkeypatch.context() as padded:
-        padded.setattr(parts, "SPREAD", 0.0)  # one width for all, that of the window
+        padded.setattr(parts, "WORTH", {"cpu": 10**9})  # one width for all, that of the window
         padded.setattr(parts, "CACHED", 10**9)
         whole = gradients(net)
     assert lean.keys() == whole.keys()
@@ -90,19 +91,20 @@ def test_cached_parts_of_the_released_models_change_nothing(name, stage, monkeyp
         assert torch.allclose(found[1][key], value, rtol=1e-4, atol=1e-5 * float(value.abs().max() + 1e-3)), key
 
 
-@given(st.lists(st.integers(0, 50), min_size=1, max_size=200), st.integers(1, 2000))
-def test_spans_cover_every_row_once_and_are_wide_enough(sizes, cached):
-    found = spans(np.array(sizes), cached)
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=200), st.integers(1, 2000), st.integers(0, 300))
+def test_spans_cover_every_row_once_and_stay_within_bounds(sizes, cached, worth):
+    found = spans(np.array(sizes), cached, worth)
     assert [first for first, _, _ in found] == [0, *(stop for _, stop, _ in found[:-1])] and found[-1][1] == len(sizes)
     for first, stop, width in found:
         assert width > 0 and max(sizes[first:stop]) <= width
         assert (stop - first) * width <= max(cached, width)
+        assert sum(width - size for size in sizes[first:stop]) <= worth or stop == first + 1
 
 
 def test_sorted_rows_waste_little():
     sizes = np.sort(np.random.default_rng(0).geometric(1 / 8, 512).clip(1, 50))[::-1]
-    padded = sum((stop - first) * width for first, stop, width in spans(sizes, 10**9))
-    assert padded < 1.25 * sizes.sum()
+    found = spans(sizes, 10**9, 256)
+    assert sum((stop - first) * width for first, stop, width in found) < 1.4 * sizes.sum() and len(found) < 10
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=20), st.integers(4, 60))
