@@ -23,7 +23,7 @@ from fave_bench.cli import say
 from fave_bench.data import steam_shaped as shape
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import leave_one_out
-from fave_bench.efficiency.steps import InSteps
+from fave_bench.efficiency.serving import Serving
 from fave_bench.efficiency.subjects import Subject
 from fave_bench.evaluation.ranks import rank_phase
 from fave_bench.measure import Request
@@ -102,5 +102,5 @@ def _evaluate(path: Path, device: torch.device, name: str) -> None:
     setting, variant = presets.rows(PRESET, name)[0]
     model = Subject(presets.plan(PRESET, name, setting, variant, {}), sequences).build(device)
     items = torch.as_tensor(sequences.items, dtype=torch.int64, device=device)
-    asked = InSteps(model, 1) if isinstance(model, GenerativeRecommender) else model
+    asked = Serving(model, steps=1 if isinstance(model, GenerativeRecommender) else None)
     rank_phase(asked, items, leave_one_out(sequences).test, window=model.config.window, seed=0, lists=20)

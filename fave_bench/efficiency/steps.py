@@ -8,39 +8,25 @@ from collections.abc import Iterator
 from functools import cache
 
 import torch
-from torch import Tensor
 
 from fave_bench import data
 from fave_bench.cli import say
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import SPLITS
+from fave_bench.efficiency.serving import Serving
 from fave_bench.errors import BenchError, UsageError
 from fave_bench.evaluation.metrics import ByProtocol, metrics_of
 from fave_bench.evaluation.ranks import rank_phase
 from fave_bench.measure import Request
 from fave_bench.models import registry
 from fave_bench.models.contract import GenerativeRecommender, Recommender
-from fave_bench.randomness import Draw, seed_of
+from fave_bench.randomness import seed_of
 from fave_bench.records import Record, Store
 from fave_bench.records.measurements import StepsRow
 from fave_bench.restore import restore
 
 COUNTS = (1, 2, 4, 8, 16)
 """Beside every run's own number."""
-
-
-class InSteps(Recommender):
-    """A generative model whose sampler takes a number of steps that is not its own."""
-
-    def __init__(self, model: GenerativeRecommender, steps: int) -> None:
-        super().__init__(model.config, model.num_items)
-        self.model, self.steps = model, steps
-
-    def user_vectors(self, history: Tensor, *, draw: Draw) -> Tensor:
-        return self.model.trajectory(history, steps=self.steps, draw=draw)[-1]
-
-    def item_vectors(self) -> Tensor:
-        return self.model.item_vectors()
 
 
 def rows(request: Request) -> Iterator[StepsRow]:
@@ -69,10 +55,9 @@ def rows(request: Request) -> Iterator[StepsRow]:
 
 def in_steps(model: GenerativeRecommender, record: Record, sequences: Sequences) -> Iterator[tuple[int, ByProtocol]]:
     """(steps, test metrics) for COUNTS and the model's own; counts beyond its sampler's limit are left out."""
-    own = model.sampler_steps()
-    for steps in sorted({*COUNTS, own}):
+    for steps in sorted({*COUNTS, model.sampler_steps()}):
         try:
-            yield steps, ranked(model if steps == own else InSteps(model, steps), record, sequences)
+            yield steps, ranked(Serving(model, steps=steps), record, sequences)
         except UsageError as error:
             say(f"{_name(record)}: {error}")
 

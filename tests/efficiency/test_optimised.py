@@ -31,6 +31,12 @@ def no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optimised, "compiler_missing", lambda: True)
 
 
+@pytest.fixture
+def compiled_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is faster, the compiled request is kept: it is the first of equals."""
+    monkeypatch.setattr(optimised, "_shortest", lambda *_: 0.0)
+
+
 def cases(model: Recommender) -> list[int | None]:
     return [None, 1, 4] if isinstance(model, GenerativeRecommender) else [None]
 
@@ -56,7 +62,9 @@ def test_without_a_compiler_answers_are_the_eager_ones(
 @needs_compiler
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", GENERATIVE + CLASSICS)
-def test_compiled_answers_are_the_eager_ones(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compiled_answers_are_the_eager_ones(
+    name: str, compiled_wins: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     model = small(name, **PADDING_FREE)
     for steps in cases(model):
         answers_agree(model, steps)
@@ -83,8 +91,17 @@ def test_a_compiled_request_draws_and_scores_as_an_eager_one() -> None:
 
 @slow
 @needs_compiler
-def test_many_steps_share_one_compiled_step() -> None:
+def test_many_steps_share_one_compiled_step(compiled_wins: None) -> None:
     answers_agree(small("diffurec"), 21)
+
+
+@pytest.mark.parametrize("compiled_ms", [1.0, 3.0])
+def test_the_faster_request_is_kept(compiled_ms: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    fast, compiled = Optimised(small("sasrec")), lambda history, users: HISTORY[:, :1]
+    monkeypatch.setattr(fast, "_compiled", lambda *_: compiled)
+    monkeypatch.setattr(optimised, "_shortest", lambda each, *_: compiled_ms if each is compiled else 2.0)
+    kept = fast._answer_for(HISTORY[:1], USERS[:1])
+    assert (kept is compiled) == (compiled_ms < 2.0)
 
 
 def test_large_batches_stay_eager(no_compiler: None, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from fave_bench import data, measure, prepare, run
-from fave_bench.efficiency.steps import COUNTS, InSteps, ranked
+from fave_bench.efficiency.serving import Serving
+from fave_bench.efficiency.steps import COUNTS, ranked
 from fave_bench.errors import BenchError
 from fave_bench.models.contract import GenerativeRecommender
 from fave_bench.records import Look, Store
@@ -60,7 +61,7 @@ def test_in_its_own_number_of_steps_a_run_has_the_metrics_of_its_record(flow: Pa
     sequences = data.load("mine")
     model = restore(store, record, sequences, CPU)
     assert isinstance(model, GenerativeRecommender)
-    assert ranked(InSteps(model, 1), record, sequences) == recorded  # the adapter changes nothing else
+    assert ranked(Serving(model, steps=1), record, sequences) == recorded  # the adapter changes nothing else
 
 
 def test_counts_beyond_the_samplers_limit_are_left_out(csv: Path, tmp_path: Path, capsys: Any) -> None:
