@@ -56,6 +56,7 @@ class GRU4Rec(Recommender):
 
     @property
     def padding_free(self) -> bool:
+        """A GRU without biases keeps the state 0 over leading padding, which is a zero vector."""
         return True
 
     def last_state(self, history: Tensor) -> Tensor:

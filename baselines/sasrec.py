@@ -4,7 +4,7 @@ Variant: the authors' TensorFlow code. Item vectors scaled by sqrt(d) plus learn
 normalised while keys and values are not, whose residuals add the *normalised* input, no output
 projection; causal mask and key mask; a final layer norm; the unscaled table scores the result.
 
-Loss, the declared axis of this file :
+Loss, the declared axis of this file:
   bce  as published: -log s(pos) - log(1 - s(neg)) with one uniform negative outside the user's training items,
        averaged over slots that have a target.
   ce   full cross-entropy over all N items at the same slots ("SASRec+", Klenitskiy & Vasilev, RecSys 2023).
@@ -88,6 +88,7 @@ class SASRec(Recommender):
 
     @property
     def padding_free(self) -> bool:
+        """Positions count from the newest slot, and padding is no key."""
         return True
 
     def fit(self, sequences: Sequences, split: Split) -> None:

@@ -153,6 +153,7 @@ class STOSA(Recommender):
 
     @property
     def padding_free(self) -> bool:
+        """Positions count from the newest slot, and padding is no key."""
         return True
 
     def fit(self, sequences: Sequences, split: Split) -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Literal, get_args
@@ -13,6 +12,7 @@ from torch import Tensor
 from fave_bench.data.splits import leave_one_out
 from fave_bench.efficiency.dispatched_products import dispatched_products
 from fave_bench.efficiency.subjects import Subject, subjects
+from fave_bench.efficiency.timing import once
 from fave_bench.measure import Request
 from fave_bench.models import registry
 from fave_bench.records.measurements import TrainingRow
@@ -78,11 +78,7 @@ def _timed(step: Callable[[], object], request: Request) -> list[float]:
         step()
     seconds: list[float] = []
     while len(seconds) < LEAST or sum(seconds) < request.seconds:
-        _wait(request.device)
-        began = time.perf_counter()
-        step()
-        _wait(request.device)
-        seconds.append(time.perf_counter() - began)
+        seconds.append(once(lambda _: step(), None, request.device)[0] / 1000)
     return seconds
 
 
@@ -90,16 +86,5 @@ def _timed(step: Callable[[], object], request: Request) -> list[float]:
 def peak(device: torch.device, precision: Precision) -> float:
     """Multiply-accumulates a second of a large square matrix product, the best of several."""
     a, b = torch.randn(2, SIDE, SIDE, device=device, dtype=torch.bfloat16 if precision == "bf16" else torch.float32)
-    best = float("inf")
-    for _ in range(10):
-        _wait(device)
-        began = time.perf_counter()
-        a @ b
-        _wait(device)
-        best = min(best, time.perf_counter() - began)
-    return SIDE**3 / best
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    fastest = min(once(lambda _: a @ b, None, device)[0] for _ in range(10))
+    return SIDE**3 / (fastest / 1000)

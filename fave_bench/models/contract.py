@@ -86,7 +86,8 @@ class Recommender(nn.Module):
         """Whether dropping leading columns that are padding in every row of the batch changes neither scores nor
         losses.
 
-        Beyond rounding, for histories that hold an item. What is drawn per slot is then drawn for the whole window.
+        Beyond rounding, for histories that hold an item. Training and ranking then do no work on padding. What ranking
+        draws per slot is drawn for the whole window.
         """
         return False
 
