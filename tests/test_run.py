@@ -99,7 +99,7 @@ def test_an_unknown_dataset_is_one_sentence(tmp_path, capsys):
 
 def test_a_campaign_does_what_is_missing_and_renders(csv, tmp_path, capsys, monkeypatch):
     prepare.main(["--dataset", "mine", "--from", str(csv)])
-    monkeypatch.setitem(campaign.PROFILES, "demo", campaign.Profile("test", ("mine",), (0,), 0.5, True))
+    monkeypatch.setitem(campaign.PROFILES, "demo", campaign.Profile("test", ("mine",), (0,), 1e-6, True))
     arguments = ["--profile", "demo", "--models", "popularity", "sasrec", "--device", "cpu"]
     arguments += ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "tables")]
     assert ending(campaign.main, [*arguments, "--plan"]) == 0
@@ -127,10 +127,10 @@ def test_a_campaign_takes_a_budget_for_its_runs(csv, tmp_path, monkeypatch):
         "--out",
         str(tmp_path / "o"),
     ]
-    assert ending(campaign.main, [*arguments, "--run-budget", "0.3"]) == 0
+    assert ending(campaign.main, [*arguments, "--run-budget", "1e-6"]) == 0
     (path,) = (tmp_path / "r").rglob("run.json")
     record = json.loads(path.read_text())
-    assert record["config"]["training"]["time_budget"] == 0.3
+    assert record["config"]["training"]["time_budget"] == 1e-6
     assert record["training"]["stopped_because"] == "budget"
 
 
