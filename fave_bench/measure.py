@@ -35,6 +35,8 @@ class Request:
     """Of latency."""
     test_set: bool = True
     """Whether latency also times whole test sets."""
+    compiled: bool = False
+    """Whether training is timed with compiled steps, of the models that have something to compile."""
 
 
 def parser() -> Parser:
@@ -64,6 +66,7 @@ def parser() -> Parser:
     executions = get_args(Execution)
     p.add_argument("--executions", nargs="+", choices=executions, default=executions, help="of latency: only these")
     p.add_argument("--no-test-set", action="store_true", help="of latency: leave whole test sets out")
+    p.add_argument("--compile", action="store_true", help="of training: with the step compiled, where it can be")
     add_device(p)
     add_results(p)
     add_json(p)
@@ -93,6 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         executions=tuple(arguments.executions),
         batch_sizes=tuple(arguments.batch_sizes),
         test_set=not arguments.no_test_set,
+        compiled=arguments.compile,
     )
     rows = []
     for row in _rows(arguments.what, request):

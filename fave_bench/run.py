@@ -22,6 +22,7 @@ def parser() -> Parser:
     p.add_argument("--epochs", type=int, metavar="N", help="at most N epochs in every training stage")
     p.add_argument("--time-budget", type=float, metavar="SECONDS", help="stop training after this long; marks the run")
     p.add_argument("--quick", action="store_true", help="the preset's tuning for short budgets, as profile quick uses")
+    p.add_argument("--compile", action="store_true", help="compile the training step: minutes to begin, faster after")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. model.steps=1; repeatable")
     add_device(p)
     add_results(p)
@@ -51,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         time_budget=arguments.time_budget,
         split=arguments.split,
         source=arguments.source,
+        compiled=arguments.compile,
     )
     run, store = Run(spec, resolve_device(arguments.device)), Store(arguments.results)
     record = run.recorded(store)

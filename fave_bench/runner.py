@@ -14,7 +14,7 @@ from fave_bench import data, presets
 from fave_bench.cli import say
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import SPLITS, Split
-from fave_bench.efficiency.environment import describe
+from fave_bench.efficiency.environment import describe, require_compiler
 from fave_bench.errors import BenchError, unknown
 from fave_bench.evaluation.metrics import ByProtocol, errors_of, metrics_of
 from fave_bench.evaluation.phase_ranks import PhaseRanks
@@ -58,6 +58,8 @@ class Spec:
     split: str = "leave-one-out"
     source: Path | None = None
     """Where to read the data from, before the usual places."""
+    compiled: bool = False
+    """Compile the training step: the same mathematics, so no part of the key."""
 
 
 class Run:
@@ -66,6 +68,8 @@ class Run:
     def __init__(self, spec: Spec, device: torch.device) -> None:
         if spec.split not in SPLITS:
             raise unknown("split", spec.split, SPLITS)
+        if spec.compiled:
+            require_compiler(device)
         self.spec, self.device = spec, device
         self.plan = presets.plan(
             spec.dataset, spec.model, spec.setting, spec.variant, spec.overrides, quick=spec.quick
@@ -148,6 +152,7 @@ class Run:
             seed=self.spec.seed,
             checkpoint_path=checkpoint,
             interrupted=interrupted,
+            compiled=self.spec.compiled,
         )
         outcome = trainer.run()
         if not outcome.ended_on_best:
@@ -203,7 +208,7 @@ class Run:
                     "curve": outcome.curve,
                 },
                 "inference": {"steps": steps, "draw_seed": self.spec.seed, **seconds},
-                "environment": describe(self.device),
+                "environment": describe(self.device) | {"compiled_step": self.spec.compiled},
                 "notes": [QUICK_NOTE] if self.spec.quick and model.samples != "none" else [],
             }
         )

@@ -1,6 +1,5 @@
 """Compiling a function of tensors for fixed shapes, with a model's weights as constants."""
 
-import shutil
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -14,11 +13,6 @@ from fave_bench.models.blocks import Mask
 torch.export.register_dataclass(Mask)
 
 Function = Callable[..., Any]
-
-
-def compiler_missing() -> bool:
-    """Whether this machine has no C++ compiler to build CPU kernels with."""
-    return not any(shutil.which(name) for name in ("c++", "g++", "clang++"))
 
 
 class Compiled:

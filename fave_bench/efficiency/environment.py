@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -28,6 +29,17 @@ def resolve_device(name: str) -> torch.device:
             f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices; use --device cpu"
         )
     return device
+
+
+def compiler_missing() -> bool:
+    """Whether this machine has no C++ compiler to build CPU kernels with."""
+    return not any(shutil.which(name) for name in ("c++", "g++", "clang++"))
+
+
+def require_compiler(device: torch.device) -> None:
+    """Raise BenchError where a training step cannot be compiled for `device`."""
+    if device.type == "cpu" and compiler_missing():
+        raise BenchError("--compile: there is no C++ compiler here (c++, g++ or clang++); leave the option out")
 
 
 def describe(device: torch.device) -> Facts:

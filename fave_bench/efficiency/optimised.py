@@ -23,7 +23,8 @@ from torch import Tensor
 
 from fave_bench.cli import say
 from fave_bench.data.windows import valid
-from fave_bench.efficiency.compiled import Compiled, compiler_missing
+from fave_bench.efficiency.compiled import Compiled
+from fave_bench.efficiency.environment import compiler_missing
 from fave_bench.efficiency.serving import Serving
 from fave_bench.efficiency.timing import once
 from fave_bench.models.contract import GenerativeRecommender, Recommender

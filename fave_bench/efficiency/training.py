@@ -11,11 +11,13 @@ from torch import Tensor
 
 from fave_bench.data.splits import leave_one_out
 from fave_bench.efficiency.dispatched_products import dispatched_products
+from fave_bench.efficiency.environment import require_compiler
 from fave_bench.efficiency.subjects import Subject, subjects
 from fave_bench.efficiency.timing import once
 from fave_bench.measure import Request
 from fave_bench.models import registry
 from fave_bench.records.measurements import TrainingRow
+from fave_bench.training.compiling import CompiledStep
 from fave_bench.training.config import Stage
 from fave_bench.training.optimizer import make_optimizer
 from fave_bench.training.samples import Samples
@@ -29,19 +31,28 @@ SIDE = 2048
 
 
 def rows(request: Request) -> Iterator[TrainingRow]:
-    """One row per preset row that is trained, stage and precision. Restores nothing: the models are thrown away."""
+    """One row per preset row that is trained, stage and precision. Restores nothing: the models are thrown away.
+
+    With `request.compiled`, rows of the stages that have something to compile.
+    """
+    if request.compiled:
+        require_compiler(request.device)
     for subject in subjects(request):
         if registry.load(subject.plan.model).samples == "none":
             continue
         for name, stage in subject.plan.training.stages.items():
             for precision in get_args(Precision):
-                yield _row(subject, name, stage, precision, request)
+                row = _row(subject, name, stage, precision, request)
+                if row:
+                    yield row
 
 
-def _row(subject: Subject, name: str, stage: Stage, precision: Precision, request: Request) -> TrainingRow:
+def _row(subject: Subject, name: str, stage: Stage, precision: Precision, request: Request) -> TrainingRow | None:
     training, sequences = subject.plan.training, subject.sequences
     model = subject.build(request.device)
     model.enter_stage(name)
+    if request.compiled and not model.training_method:
+        return None
     model.train()
     samples = Samples(
         sequences, leave_one_out(sequences), model.samples, model.config.window, request.device, sort=model.padding_free
@@ -51,17 +62,24 @@ def _row(subject: Subject, name: str, stage: Stage, precision: Precision, reques
     batches = itertools.cycle(samples.order(0, name, 0).split(training.batch_size)[:whole])
     count = itertools.count()
 
+    execution = CompiledStep(model, wanted=request.compiled)
+
     def step() -> dict[str, Tensor]:
         batch = samples.batch(next(batches), next(count))
         return train_step(model, batch, stage, optimizer, precision=precision)
 
-    seconds = _timed(step, request)
+    def executed() -> dict[str, Tensor]:
+        with execution:
+            return step()
+
+    seconds = _timed(executed, request)
     size, median = min(training.batch_size, len(samples)), statistics.median(seconds)
     return TrainingRow.model_validate(
         subject.labels
         | {
             "stage": name,
             "precision": precision,
+            "compiled": bool(execution.name),
             "batch_size": size,
             "samples_per_second": size / median,
             "step_ms": 1000 * median,

@@ -91,6 +91,12 @@ class Recommender(nn.Module):
         """
         return False
 
+    @property
+    def training_method(self) -> str:
+        """Name of the method, of tensors alone, in which the present stage's steps spend their time, for a trainer
+        that compiles it. Empty: there is none, or it cannot be compiled."""
+        return ""
+
     def fit(self, sequences: Sequences, split: Split) -> None:
         """Closed-form preparation from the training ranges (counts, sparse matrices), before any step is trained."""
 

@@ -1,5 +1,8 @@
 """Dropout and stochastic depth, drawn from torch's global generator (the trainer seeds it at every step)."""
 
+import math
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,14 +25,15 @@ class Dropout(nn.Module):
         return x * cheap_mask(x.shape, self.rate, x.dtype)
 
 
-def cheap_mask(shape: torch.Size, rate: float, dtype: torch.dtype) -> Tensor:
+@torch.library.custom_op("fave_bench::cheap_mask", mutates_args=(), tags=(torch.Tag.nondeterministic_seeded,))
+def cheap_mask(shape: Sequence[int], rate: float, dtype: torch.dtype) -> Tensor:
     """0 with probability `rate` (to the nearest 2^-15), else 1 / (1 - rate), from 15 random bits a number.
 
     On a CPU torch spends a quarter of a training step on the 24-bit uniforms of its own dropout, and as much again on
     turning truth values into numbers. Here the comparison is a subtraction whose sign bit becomes a bfloat16's bits.
     """
     dropped = round(rate * RANGE)
-    count = shape.numel()
+    count = math.prod(shape)
     words = torch.empty((count + 3) // 4, dtype=torch.int64).random_()
     bits = words.view(torch.int16)[:count].view(shape).bitwise_and_(RANGE - 1)
     dropping = bits.sub_(dropped).bitwise_right_shift_(15)  # -1, all bits set, where it is dropped
@@ -37,6 +41,11 @@ def cheap_mask(shape: torch.Size, rate: float, dtype: torch.dtype) -> Tensor:
     if dtype == torch.bfloat16:
         return dropping.bitwise_not_().bitwise_and_(bfloat16_bits(scale)).view(torch.bfloat16)
     return dropping.bitwise_not_().bitwise_and_(bfloat16_bits(1.0)).view(torch.bfloat16).to(dtype).mul_(scale)
+
+
+@cheap_mask.register_fake
+def _(shape: Sequence[int], rate: float, dtype: torch.dtype) -> Tensor:
+    return torch.empty(shape, dtype=dtype)
 
 
 def bfloat16_bits(value: float) -> int:

@@ -96,6 +96,10 @@ class NoisyEncoder(GenerativeRecommender):
         """Where keys are masked: learned positions and rotations count from the newest slot, and so does λ."""
         return self.config.key_mask == "on"
 
+    @property
+    def training_method(self) -> str:
+        return "encode"
+
     def embed(self, history: Tensor) -> Tensor:
         """(B, L) -> e_seq (B, L, d); row 0 of the table is a learned vector like any other."""
         vectors = self.emb_dropout(self.items(history))

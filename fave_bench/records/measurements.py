@@ -79,6 +79,8 @@ class TrainingRow(Row):
 
     stage: str
     precision: Literal["fp32", "bf16"]
+    compiled: bool = False
+    """Whether the step ran compiled."""
     batch_size: int
     samples_per_second: FiniteFloat
     step_ms: FiniteFloat

@@ -18,6 +18,7 @@ from fave_bench.errors import BenchError
 from fave_bench.models.contract import Recommender
 from fave_bench.randomness import seed_of
 from fave_bench.training import checkpoint
+from fave_bench.training.compiling import CompiledStep
 from fave_bench.training.config import Stage, Training
 from fave_bench.training.optimizer import make_optimizer, set_learning_rate
 from fave_bench.training.progress import Progress
@@ -68,6 +69,7 @@ class _Progressing:
     name: str
     stage: Stage
     optimizer: Optimizer
+    execution: CompiledStep
     stopping: EarlyStopping
     best: State
     epoch: int = 0
@@ -85,10 +87,10 @@ class Trainer:
 
     def __init__(
         self, model: Recommender, samples: Samples, training: Training, validate: Validate, *, seed: int,
-        checkpoint_path: Path | None = None, interrupted: Callable[[], bool] = lambda: False,
+        checkpoint_path: Path | None = None, interrupted: Callable[[], bool] = lambda: False, compiled: bool = False,
     ) -> None:  # fmt: skip
         self.model, self.samples, self.training, self.validate, self.seed = model, samples, training, validate, seed
-        self.path, self.interrupted = checkpoint_path, interrupted
+        self.path, self.interrupted, self.compiled = checkpoint_path, interrupted, compiled
         self.outcome = Outcome()
         self.clock_zero = self.last_saved = time.monotonic()
 
@@ -115,13 +117,15 @@ class Trainer:
     def _enter(self, name: str, saved: dict[str, Any]) -> _Progressing:
         stage = self.training.stages[name]
         optimizer = make_optimizer(self.model, self.training, stage)
+        execution = CompiledStep(self.model, wanted=self.compiled)
         if not saved:
-            return _Progressing(name, stage, optimizer, EarlyStopping(stage), self._weights())
+            return _Progressing(name, stage, optimizer, execution, EarlyStopping(stage), self._weights())
         self.model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         totals = {term: value.to(self.samples.device) for term, value in saved["totals"].items()}
         stopping = EarlyStopping(stage, **saved["stopping"])
-        return _Progressing(name, stage, optimizer, stopping, saved["best"], saved["epoch"], saved["step"], totals)
+        position = (saved["epoch"], saved["step"], totals)
+        return _Progressing(name, stage, optimizer, execution, stopping, saved["best"], *position)
 
     def _stage(self, at: _Progressing, limit: float) -> None:
         size, done = len(self.samples), at.epoch * len(self.samples) + at.step * self.training.batch_size
@@ -153,7 +157,8 @@ class Trainer:
             rows = chunks[at.step]
             set_learning_rate(at.optimizer, at.stage, at.epoch, at.epoch * len(chunks) + at.step)
             batch = self.samples.batch(rows, seed_of(self.seed, at.name, at.epoch, at.step))
-            terms = train_step(self.model, batch, at.stage, at.optimizer, precision=self.training.precision)
+            with at.execution:
+                terms = train_step(self.model, batch, at.stage, at.optimizer, precision=self.training.precision)
             for term, value in terms.items():
                 at.totals[term] = at.totals[term] + value if term in at.totals else value
             at.step += 1

@@ -9,7 +9,8 @@ from small_models import GENERATIVE, PADDING_FREE, SEQUENCES, SPLIT, histories, 
 from torch import Tensor
 
 from fave_bench.efficiency import optimised
-from fave_bench.efficiency.compiled import Compiled, compiler_missing
+from fave_bench.efficiency.compiled import Compiled
+from fave_bench.efficiency.environment import compiler_missing
 from fave_bench.efficiency.optimised import FEW_USERS, Optimised
 from fave_bench.efficiency.serving import Serving
 from fave_bench.evaluation.ranks import rank_phase

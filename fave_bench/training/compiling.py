@@ -1,0 +1,29 @@
+"""A compiled training step: the method in which it spends its time, fused by torch.compile."""
+
+from types import TracebackType
+
+import torch
+
+from fave_bench.models.contract import Recommender
+
+
+class CompiledStep:
+    """Inside its context, `model.training_method` runs compiled: for any shapes, and gradients with it.
+
+    Validation stays outside, so that its shapes are not compiled for as well. The mathematics are the same; dropout
+    draws the same distribution in another order than uncompiled code does, since the compiler orders operations anew.
+    """
+
+    def __init__(self, model: Recommender, *, wanted: bool) -> None:
+        self.model, self.name = model, model.training_method if wanted else ""
+        self.function = torch.compile(getattr(model, self.name), dynamic=True) if self.name else None
+
+    def __enter__(self) -> None:
+        if self.function:
+            setattr(self.model, self.name, self.function)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.function:
+            delattr(self.model, self.name)
