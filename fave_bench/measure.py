@@ -33,6 +33,8 @@ class Request:
     """Users a call, of latency."""
     executions: tuple[Execution, ...] = get_args(Execution)
     """Of latency."""
+    steps: tuple[int, ...] = ()
+    """Of latency: numbers of sampler steps beside each generative model's own and one."""
     test_set: bool = True
     """Whether latency also times whole test sets."""
     compiled: bool = False
@@ -65,6 +67,14 @@ def parser() -> Parser:
     )
     executions = get_args(Execution)
     p.add_argument("--executions", nargs="+", choices=executions, default=executions, help="of latency: only these")
+    p.add_argument(
+        "--steps",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="of latency: sampler steps beside each model's own and one, as `figure --name pareto` draws them",
+    )
     p.add_argument("--no-test-set", action="store_true", help="of latency: leave whole test sets out")
     p.add_argument("--compile", action="store_true", help="of training: with the step compiled, where it can be")
     add_device(p)
@@ -83,6 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError(f"--seconds {arguments.seconds}: give a positive number of seconds")
     if min(arguments.batch_sizes) < 1:
         raise UsageError(f"--batch-sizes {min(arguments.batch_sizes)}: give positive numbers of users")
+    if min(arguments.steps, default=1) < 1:
+        raise UsageError(f"--steps {min(arguments.steps)}: give positive numbers of sampler steps")
     for name in arguments.models:
         if name not in registry.names():
             raise unknown("model", name, registry.names())
@@ -95,6 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         seconds=arguments.seconds,
         executions=tuple(arguments.executions),
         batch_sizes=tuple(arguments.batch_sizes),
+        steps=tuple(arguments.steps),
         test_set=not arguments.no_test_set,
         compiled=arguments.compile,
     )

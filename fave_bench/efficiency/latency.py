@@ -7,7 +7,8 @@ eager       this package's code as it is
 optimised   the same results as fast as possible, see `optimised`
 
 Seen items are not filtered out: twenty of the whole catalogue are asked for. Every call asks for other users of the
-test set, with their own noise. Generative models are measured with their own number of steps and with one.
+test set, with their own noise. Generative models are measured with their own number of steps, with one, and with those
+asked for that their samplers can take.
 """
 
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fave_bench.cli import say
 from fave_bench.data.splits import leave_one_out
 from fave_bench.data.windows import windows
 from fave_bench.efficiency.optimised import Optimised
@@ -24,7 +26,7 @@ from fave_bench.efficiency.parts import parts
 from fave_bench.efficiency.serving import Serving
 from fave_bench.efficiency.subjects import Subject, subjects
 from fave_bench.efficiency.timing import milliseconds, once
-from fave_bench.errors import BenchError
+from fave_bench.errors import BenchError, UsageError
 from fave_bench.evaluation.ranks import TILE_ROWS, rank_phase
 from fave_bench.measure import Request
 from fave_bench.models import registry
@@ -49,6 +51,8 @@ def rows(request: Request) -> Iterator[LatencyRow]:
             for batch_size in request.batch_sizes:
                 try:
                     yield _row(subject, execution, serving, batch_size, request)
+                except UsageError as error:
+                    say(f"{subject.plan.model} on {subject.sequences.name}: {error}")
                 except (torch.OutOfMemoryError, RuntimeError) as error:
                     if not _out_of_memory(error):
                         raise
@@ -68,15 +72,16 @@ def _executions(subject: Subject, request: Request) -> Iterator[tuple[Execution,
     for execution, kind, model in models:
         if execution not in request.executions:
             continue
-        for steps in _steps(model):
+        for steps in _steps(model, request.steps):
             yield execution, kind(model, steps=steps, seed=SEED)
 
 
-def _steps(model: Recommender) -> list[int | None]:
-    """The numbers of steps to measure: the model's own and one."""
+def _steps(model: Recommender, more: tuple[int, ...]) -> list[int | None]:
+    """The numbers of steps to measure: the model's own, one, and those of `more` that its sampler can take."""
     if not isinstance(model, GenerativeRecommender):
         return [None]
-    return list(dict.fromkeys((model.sampler_steps(), 1)))
+    own = model.sampler_steps()
+    return [own, *(steps for steps in dict.fromkeys((1, *more)) if steps != own)]
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

@@ -87,3 +87,18 @@ def test_only_the_executions_asked_for(quick: None, tmp_path: Path, capsys: pyte
     options = ["--models", "sasrec", "--batch-sizes", "1", "--results", str(tmp_path), "--executions", "eager"]
     assert main([*ARGUMENTS, *options]) == 0
     assert {row["execution"] for row in json.loads(capsys.readouterr().out)["rows"]} == {"eager"}
+
+
+def test_further_numbers_of_steps_are_timed_where_the_sampler_can_take_them(
+    quick: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--models", "diffurec", "sasrec", "--batch-sizes", "1", "--results", str(tmp_path), "--steps", "2", "99"]
+    assert main([*ARGUMENTS, *options, "--settings", "released", "--executions", "eager"]) == 0
+    printed = capsys.readouterr()
+    rows = json.loads(printed.out)["rows"]
+    assert {(row["model"], row["steps"]) for row in rows} == {
+        ("diffurec", 32), ("diffurec", 1), ("diffurec", 2), ("sasrec", None),
+    }  # fmt: skip
+    assert "diffurec on markov: a diffusion of 32 steps cannot be sampled in 99" in printed.err
+    with pytest.raises(UsageError, match="--steps 0: give positive numbers"):
+        main([*ARGUMENTS, "--steps", "0"])
