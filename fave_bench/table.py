@@ -27,15 +27,27 @@ class Request:
     results: Path
     protocols: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
+    letters: bool = False
+    """Mark which rows beat which."""
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self.results)
 
     @cached_property
     def records(self) -> list[Record]:
         """All valid records of the results folder."""
-        return list(Store(self.results).records())
+        return list(self.store.records())
 
 
 def _overall(request: Request) -> Table:
-    return overall(request.records, read_overall(), protocols=request.protocols, datasets=request.datasets)
+    return overall(
+        request.records,
+        read_overall(),
+        protocols=request.protocols,
+        datasets=request.datasets,
+        letters=request.store.ranks if request.letters else None,
+    )
 
 
 def _efficiency(request: Request) -> Table:
@@ -45,7 +57,10 @@ def _efficiency(request: Request) -> Table:
     return efficiency(newest_flops(flops), newest_latency(latency), read_efficiency(), datasets=request.datasets)
 
 
-TABLES: dict[str, Callable[[Request], Table]] = {"overall": _overall, "efficiency": _efficiency}
+TABLES: dict[str, Callable[[Request], Table]] = {
+    "overall": _overall,
+    "efficiency": _efficiency,
+}
 """A new table is one function from a request."""
 
 
@@ -55,12 +70,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.name not in TABLES:
         raise unknown("table", arguments.name, TABLES)
     protocols = (arguments.protocol,) if arguments.protocol else ()
-    table = TABLES[arguments.name](Request(arguments.results, protocols, tuple(arguments.datasets)))
-    chosen = "json" if arguments.json else arguments.format
+    if arguments.letters and arguments.name != "overall":
+        raise UsageError(f"--letters: only table overall has them, not {arguments.name}")
+    table = TABLES[arguments.name](Request(arguments.results, protocols, tuple(arguments.datasets), arguments.letters))
+    ending = "json" if arguments.json else arguments.format
     if arguments.check:
-        _check(table, arguments.out, [chosen] if chosen else list(FORMATS))
-    elif chosen:
-        print(FORMATS[chosen](table), end="")
+        _check(table, arguments.out, [ending] if ending else list(FORMATS))
+    elif ending:
+        print(FORMATS[ending](table), end="")
     else:
         _write(table, arguments.out)
     return 0
@@ -78,7 +95,7 @@ def _check(table: Table, folder: Path, endings: list[str]) -> None:
     paths = {folder / f"{table.name}.{ending}": FORMATS[ending](table).encode() for ending in endings}
     stale = [str(path) for path, content in paths.items() if not path.is_file() or path.read_bytes() != content]
     if stale:
-        raise BenchError(f"not what the records give: {', '.join(stale)}; render again with --name {table.name}")
+        raise BenchError(f"not what the records give: {', '.join(stale)}; render again without --check")
     say(f"{len(paths)} files of {table.name} are what the records give")
 
 
@@ -88,6 +105,7 @@ def _parser() -> Parser:
     parser.add_argument("--format", choices=FORMATS, help="print this format on stdout; without it, write all of them")
     parser.add_argument("--protocol", choices=PROTOCOLS, help="only this one (default: all)")
     parser.add_argument("--datasets", nargs="+", default=[], metavar="DATASET", help="only these")
+    parser.add_argument("--letters", action="store_true", help="overall: raise the letters of the rows a cell beats")
     parser.add_argument("--out", type=Path, default=Path("paper_tables"), metavar="DIR", help="where files are written")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is not what it should be")
     add_results(parser)
