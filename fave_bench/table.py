@@ -5,18 +5,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from fave_bench import data
 from fave_bench.cli import Parser, add_json, add_results, entry, say
+from fave_bench.data.sequences import Sequences
 from fave_bench.errors import BenchError, UsageError, unknown
 from fave_bench.evaluation.protocols import PROTOCOLS
 from fave_bench.files import write_text
 from fave_bench.records import Record, Store
 from fave_bench.records.measurements import measurements
+from fave_bench.rendering.boards import boards
 from fave_bench.rendering.efficiency import efficiency
 from fave_bench.rendering.formats import FORMATS
 from fave_bench.rendering.newest import newest_flops, newest_latency
-from fave_bench.rendering.overall import overall
+from fave_bench.rendering.overall import chosen, overall
 from fave_bench.rendering.printed import read_overall
 from fave_bench.rendering.printed_efficiency import read_efficiency
+from fave_bench.rendering.subgroups import subgroups
 from fave_bench.rendering.table_model import Table
 
 
@@ -57,9 +61,27 @@ def _efficiency(request: Request) -> Table:
     return efficiency(newest_flops(flops), newest_latency(latency), read_efficiency(), datasets=request.datasets)
 
 
+def _subgroups(request: Request) -> Table:
+    papers = read_overall()
+    found = boards(chosen(request.records, request.datasets, papers), [], papers)
+    protocols = [protocol for name, protocol in PROTOCOLS.items() if name in (request.protocols or PROTOCOLS)]
+    return subgroups(found, protocols, request.store.ranks, _sequences)
+
+
+def _sequences(dataset: str) -> Sequences:
+    """A dataset that is on this machine already: rendering fetches nothing."""
+    if not data.available(dataset):
+        raise BenchError(
+            f"{dataset}: grouping its users needs the data, which are not on this machine; "
+            f"`python -m fave_bench.prepare --dataset {dataset}` gets them, and --datasets names others"
+        )
+    return data.load(dataset)
+
+
 TABLES: dict[str, Callable[[Request], Table]] = {
     "overall": _overall,
     "efficiency": _efficiency,
+    "subgroups": _subgroups,
 }
 """A new table is one function from a request."""
 
