@@ -18,7 +18,7 @@ def bootstrap_means(
 
     `by_seed` holds (S, E, M) a row, `weights` (E,). One draw of users serves all rows of a resample, which keeps them
     paired; each row draws its own seeds, with replacement as well. A row of one seed keeps it: its seed's share of
-    the uncertainty is then unknown, not zero.
+    the uncertainty is then unknown, not zero. With S seeds that share comes out (S - 1) / S of what it is.
     """
     users = len(weights)
     flat = np.concatenate([weights[:, None] * seed for row in by_seed for seed in row], axis=1)  # (E, seeds * M)
