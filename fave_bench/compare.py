@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from fave_bench.cli import Parser, add_json, add_results, entry
+from fave_bench.data.splits import SPLITS
 from fave_bench.errors import UsageError
+from fave_bench.evaluation.protocols import PROTOCOLS
 
 METRICS = ("H@20", "N@20")
 
@@ -17,8 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UsageError(f"--{option} must be at least 100, not {given}")
     if arguments.seed < 0:
         raise UsageError(f"--seed must not be negative, and is {arguments.seed}")
-    from fave_bench.evaluation.protocols import PROTOCOLS  # here, so that --help does not wait for scipy
-    from fave_bench.evaluation.significance import compare
+    from fave_bench.evaluation.significance import compare  # here, so that --help waits for nothing
     from fave_bench.records import Store
     from fave_bench.rendering.formats import FORMATS
     from fave_bench.rendering.one_board import one_board
@@ -43,8 +44,8 @@ def _parser() -> Parser:
                    help="MODEL, MODEL:SETTING or MODEL:SETTING:VARIANT (default: every row there is)")  # fmt: skip
     p.add_argument("--metrics", nargs="+", default=METRICS, metavar="METRIC",
                    help=f"H@K, N@K or MRR (default {' '.join(METRICS)})")  # fmt: skip
-    p.add_argument("--protocol", choices=("released", "filtered"), default="filtered", help="(default filtered)")
-    p.add_argument("--split", choices=("leave-one-out", "temporal"), help="only runs of this split")
+    p.add_argument("--protocol", choices=PROTOCOLS, default="filtered", help="(default filtered)")
+    p.add_argument("--split", choices=SPLITS, help="only runs of this split")
     p.add_argument("--seed", type=int, default=0, metavar="N", help="of the sign patterns and resamples (default 0)")
     p.add_argument("--permutations", type=int, metavar="N",
                    help="sign patterns of a Monte Carlo test (default: 100 a test, at least 10,000)")  # fmt: skip
