@@ -5,18 +5,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from fave_bench import data
 from fave_bench.cli import Parser, add_json, add_results, entry, say
+from fave_bench.data.sequences import Sequences
 from fave_bench.errors import BenchError, UsageError, unknown
 from fave_bench.evaluation.protocols import PROTOCOLS
 from fave_bench.files import write_text
 from fave_bench.records import Record, Store
 from fave_bench.records.measurements import measurements
+from fave_bench.rendering.boards import boards
 from fave_bench.rendering.efficiency import efficiency
 from fave_bench.rendering.formats import FORMATS
 from fave_bench.rendering.newest import newest_flops, newest_latency
-from fave_bench.rendering.overall import overall
+from fave_bench.rendering.overall import chosen, overall
 from fave_bench.rendering.printed import read_overall
 from fave_bench.rendering.printed_efficiency import read_efficiency
+from fave_bench.rendering.subgroups import subgroups
 from fave_bench.rendering.table_model import Table
 
 
@@ -27,15 +31,27 @@ class Request:
     results: Path
     protocols: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
+    letters: bool = False
+    """Mark which rows beat which."""
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self.results)
 
     @cached_property
     def records(self) -> list[Record]:
         """All valid records of the results folder."""
-        return list(Store(self.results).records())
+        return list(self.store.records())
 
 
 def _overall(request: Request) -> Table:
-    return overall(request.records, read_overall(), protocols=request.protocols, datasets=request.datasets)
+    return overall(
+        request.records,
+        read_overall(),
+        protocols=request.protocols,
+        datasets=request.datasets,
+        letters=request.store.ranks if request.letters else None,
+    )
 
 
 def _efficiency(request: Request) -> Table:
@@ -45,7 +61,28 @@ def _efficiency(request: Request) -> Table:
     return efficiency(newest_flops(flops), newest_latency(latency), read_efficiency(), datasets=request.datasets)
 
 
-TABLES: dict[str, Callable[[Request], Table]] = {"overall": _overall, "efficiency": _efficiency}
+def _subgroups(request: Request) -> Table:
+    papers = read_overall()
+    found = boards(chosen(request.records, request.datasets, papers), [], papers)
+    protocols = [protocol for name, protocol in PROTOCOLS.items() if name in (request.protocols or PROTOCOLS)]
+    return subgroups(found, protocols, request.store.ranks, _sequences)
+
+
+def _sequences(dataset: str) -> Sequences:
+    """A dataset that is on this machine already: rendering fetches nothing."""
+    if not data.available(dataset):
+        raise BenchError(
+            f"{dataset}: grouping its users needs the data, which are not on this machine; "
+            f"`python -m fave_bench.prepare --dataset {dataset}` gets them, and --datasets names others"
+        )
+    return data.load(dataset)
+
+
+TABLES: dict[str, Callable[[Request], Table]] = {
+    "overall": _overall,
+    "efficiency": _efficiency,
+    "subgroups": _subgroups,
+}
 """A new table is one function from a request."""
 
 
@@ -55,12 +92,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.name not in TABLES:
         raise unknown("table", arguments.name, TABLES)
     protocols = (arguments.protocol,) if arguments.protocol else ()
-    table = TABLES[arguments.name](Request(arguments.results, protocols, tuple(arguments.datasets)))
-    chosen = "json" if arguments.json else arguments.format
+    if arguments.letters and arguments.name != "overall":
+        raise UsageError(f"--letters: only table overall has them, not {arguments.name}")
+    table = TABLES[arguments.name](Request(arguments.results, protocols, tuple(arguments.datasets), arguments.letters))
+    ending = "json" if arguments.json else arguments.format
     if arguments.check:
-        _check(table, arguments.out, [chosen] if chosen else list(FORMATS))
-    elif chosen:
-        print(FORMATS[chosen](table), end="")
+        _check(table, arguments.out, [ending] if ending else list(FORMATS))
+    elif ending:
+        print(FORMATS[ending](table), end="")
     else:
         _write(table, arguments.out)
     return 0
@@ -78,7 +117,7 @@ def _check(table: Table, folder: Path, endings: list[str]) -> None:
     paths = {folder / f"{table.name}.{ending}": FORMATS[ending](table).encode() for ending in endings}
     stale = [str(path) for path, content in paths.items() if not path.is_file() or path.read_bytes() != content]
     if stale:
-        raise BenchError(f"not what the records give: {', '.join(stale)}; render again with --name {table.name}")
+        raise BenchError(f"not what the records give: {', '.join(stale)}; render again without --check")
     say(f"{len(paths)} files of {table.name} are what the records give")
 
 
@@ -88,6 +127,7 @@ def _parser() -> Parser:
     parser.add_argument("--format", choices=FORMATS, help="print this format on stdout; without it, write all of them")
     parser.add_argument("--protocol", choices=PROTOCOLS, help="only this one (default: all)")
     parser.add_argument("--datasets", nargs="+", default=[], metavar="DATASET", help="only these")
+    parser.add_argument("--letters", action="store_true", help="overall: raise the letters of the rows a cell beats")
     parser.add_argument("--out", type=Path, default=Path("paper_tables"), metavar="DIR", help="where files are written")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is not what it should be")
     add_results(parser)

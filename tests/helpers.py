@@ -24,6 +24,8 @@ def make_ranks(higher: Sequence[int], equal: Sequence[int] | None = None, seen: 
 def make_run(
     *,
     dataset: str = "toy",
+    fingerprint: str = FINGERPRINT,
+    split: str = "leave-one-out",
     model: str = "sasrec",
     title: str = "SASRec",
     seed: int = 0,
@@ -41,8 +43,8 @@ def make_run(
     content: dict[str, Any] = {
         "key": "0" * 12,
         "dataset": Dataset(
-            name=dataset, source="made by hand", fingerprint=FINGERPRINT, users=len(higher), items=50, actions=99,
-            split="leave-one-out", synthetic=synthetic, oracle=oracle or {},
+            name=dataset, source="made by hand", fingerprint=fingerprint, users=len(higher), items=50, actions=99,
+            split=split, synthetic=synthetic, oracle=oracle or {},
         ),
         "model": model,
         "title": title,

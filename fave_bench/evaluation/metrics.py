@@ -1,11 +1,12 @@
 """Metrics from ranks alone: hit rate, NDCG and reciprocal rank with one relevant item per user."""
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fave_bench.errors import BenchError
+from fave_bench.errors import BenchError, UsageError
 from fave_bench.evaluation.phase_ranks import PhaseRanks
 from fave_bench.evaluation.protocols import PROTOCOLS, Protocol
 
@@ -16,18 +17,24 @@ FloatArray = NDArray[np.float64]
 ByProtocol = dict[str, dict[str, float]]
 
 
-def per_user(ranks: FloatArray) -> dict[str, FloatArray]:
-    """Each user's own value of every metric, in [0, 1], from (E,) ranks that start at 1.
+def values_of(metric: str, ranks: FloatArray) -> FloatArray:
+    """Each user's own value of one metric, in [0, 1], from ranks that start at 1 (any shape).
 
     H@K is 1 where rank <= K; N@K is 1 / log2(rank + 1) there, the ideal gain being 1; MRR is 1 / rank. A cut-off
-    beyond the catalogue simply always hits.
+    beyond the catalogue simply always hits. Raises UsageError for any other name.
     """
-    gain = 1 / np.log2(ranks + 1)
-    values = {"MRR": 1 / ranks}
-    for k in CUTOFFS:
-        hit = ranks <= k
-        values |= {f"H@{k}": hit.astype(np.float64), f"N@{k}": np.where(hit, gain, 0.0)}
-    return {metric: values[metric] for metric in METRICS}
+    if metric == "MRR":
+        return 1 / ranks
+    named = re.fullmatch(r"([HN])@([1-9][0-9]*)", metric)
+    if not named:
+        raise UsageError(f"unknown metric '{metric}'; there are H@K (hit rate), N@K (NDCG), such as N@20, and MRR")
+    hit = ranks <= int(named[2])
+    return hit.astype(np.float64) if named[1] == "H" else np.where(hit, 1 / np.log2(ranks + 1), 0.0)
+
+
+def per_user(ranks: FloatArray) -> dict[str, FloatArray]:
+    """Each user's own value of every recorded metric, from (E,) ranks that start at 1."""
+    return {metric: values_of(metric, ranks) for metric in METRICS}
 
 
 def user_weights(protocol: Protocol, users: int) -> FloatArray:
@@ -53,14 +60,17 @@ def errors_of(phase: PhaseRanks) -> ByProtocol:
     return {name: _means(phase, PROTOCOLS[name])[1] for name in sorted(phase.higher)}
 
 
+def mean_and_error(values: FloatArray, weights: FloatArray) -> tuple[float, float]:
+    """The weighted mean of (E,) values and its standard error from sampling users; `weights` sum to 1."""
+    mean = float(weights @ values)
+    return mean, float(np.sqrt((weights @ (values - mean) ** 2) * (weights @ weights)))
+
+
 def _means(phase: PhaseRanks, protocol: Protocol) -> tuple[dict[str, float], dict[str, float]]:
     weights = user_weights(protocol, len(phase.users))
-    means, errors = {}, {}
-    for metric, values in per_user(phase.ranks(protocol.name)).items():
-        mean = min(1.0, float(weights @ values))  # weights sum to 1 up to rounding
-        means[metric] = mean
-        errors[metric] = float(np.sqrt((weights @ (values - mean) ** 2) * (weights @ weights)))
-    return means, errors
+    found = {metric: mean_and_error(values, weights) for metric, values in per_user(phase.ranks(protocol.name)).items()}
+    means = {metric: min(1.0, mean) for metric, (mean, _) in found.items()}  # weights sum to 1 up to rounding
+    return means, {metric: error for metric, (_, error) in found.items()}
 
 
 def check_consistency(metrics: Mapping[str, float], *, ties: bool = False, tolerance: float = 1e-9) -> None:

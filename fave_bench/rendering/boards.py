@@ -1,8 +1,8 @@
 """Which lines a comparison has and in what order, before anything is formatted."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from fave_bench.records import Record
 from fave_bench.rendering.comparison import Comparison
@@ -19,6 +19,10 @@ class Line:
     summary: Summary | None
     label: str = ""
     """What tells the line from others of the same model and setting: its variant, and a key if that is not enough."""
+    letter: str = ""
+    """What other lines call this one, where letters are given."""
+    beats: Mapping[str, str] = field(default_factory=dict)
+    """Metric -> letters of the lines that this one beats."""
 
     @property
     def truncated(self) -> bool:
@@ -61,6 +65,7 @@ class Board:
                 run=line.summary is not None,
                 truncated=line.truncated,
                 mark=place,
+                beats=line.beats.get(metric, ""),
             )
             for line, value, place in zip(self.lines, values, places, strict=True)
         ]

@@ -24,6 +24,8 @@ class Comparison:
     truncated: bool
     """Ours was stopped by its budget."""
     mark: Mark = ""
+    beats: str = ""
+    """Letters of the rows that ours beats."""
 
     @property
     def difference(self) -> float | None:

@@ -61,5 +61,6 @@ def _line(cells: list[str]) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    value, mark, rest = parts(cell)
-    return (EMPHASIS[mark] + escape(value) + "}" if mark else escape(value)) + escape(rest)
+    value, mark, raised, rest = parts(cell)
+    letters = rf"\textsuperscript{{{escape(raised)}}}" if raised else ""
+    return (EMPHASIS[mark] + escape(value) + "}" if mark else escape(value)) + letters + escape(rest)

@@ -2,6 +2,7 @@
 
 from fave_bench.evaluation.protocols import Protocol
 from fave_bench.rendering.boards import Board
+from fave_bench.rendering.letters import LETTERS
 from fave_bench.rendering.printed import OVERALL, Overall
 
 UNITS = "Test metrics in percent, ↑ higher is better. H@K is the hit rate and N@K is NDCG, with one target per user."
@@ -34,6 +35,7 @@ def legend(protocols: list[Protocol], shown: list[Board], papers: Overall) -> tu
         (True, PAPER),
         (True, OURS),
         (True, VERDICT),
+        (any(line.letter for line in lines), LETTERS),
         (any(line.truncated for line in lines), CUT_SHORT),
         (any(papers.impossible(line.title, board.dataset) for board in shown for line in board.lines), IMPOSSIBLE),
         (any(board.synthetic for board in shown), SYNTHETIC),

@@ -37,5 +37,6 @@ def _heading(column: Column) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    value, mark, rest = parts(cell)
-    return EMPHASIS[mark] + escape(value) + EMPHASIS[mark] + escape(rest)
+    value, mark, raised, rest = parts(cell)
+    letters = f"<sup>{escape(raised)}</sup>" if raised else ""
+    return EMPHASIS[mark] + escape(value) + EMPHASIS[mark] + letters + escape(rest)

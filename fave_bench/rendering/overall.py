@@ -7,41 +7,58 @@ from fave_bench.evaluation.protocols import PROTOCOLS, versions
 from fave_bench.records import Record
 from fave_bench.rendering.boards import boards
 from fave_bench.rendering.legend import legend
-from fave_bench.rendering.overall_block import block
-from fave_bench.rendering.overall_data import COLUMNS, flat
+from fave_bench.rendering.letters import lettered
+from fave_bench.rendering.overall_block import SHOWN, block
+from fave_bench.rendering.overall_data import COLUMNS, LETTERED, flat
+from fave_bench.rendering.paired import Ranks
 from fave_bench.rendering.printed import Overall
 from fave_bench.rendering.table_model import Table
 
 
 def overall(
-    records: Iterable[Record], papers: Overall, *, protocols: Sequence[str] = (), datasets: Sequence[str] = ()
+    records: Iterable[Record],
+    papers: Overall,
+    *,
+    protocols: Sequence[str] = (),
+    datasets: Sequence[str] = (),
+    letters: Ranks | None = None,
 ) -> Table:
     """The table over `records`, for all protocols and all datasets that have one, unless told which.
+
+    `letters` says where ranks are read; with it, cells carry letters of the rows they beat significantly.
 
     Raises BenchError where no record is left to show, UsageError for a dataset nobody has heard of. Records made under
     an older version of a protocol are left out.
     """
-    current = [record for record in records if record.protocols == versions()]
-    chosen = _of(datasets, current, papers)
     asked = [protocol for name, protocol in PROTOCOLS.items() if not protocols or name in protocols]
-    found = boards(chosen, datasets, papers)
-    contests = [(board, protocol) for board in found for protocol in asked]
+    found = boards(chosen(records, datasets, papers), datasets, papers)
+    contests = [
+        (lettered(board, protocol, SHOWN, letters) if letters else board, protocol)
+        for board in found
+        for protocol in asked
+    ]
+    columns = LETTERED if letters else COLUMNS
     return Table(
-        name="overall",
+        name="overall-letters" if letters else "overall",
         title="Overall performance",
-        legend=legend(asked, found, papers),
+        legend=legend(asked, [board for board, _ in contests], papers),
         blocks=tuple(block(board, protocol, papers) for board, protocol in contests),
-        columns=COLUMNS,
-        rows=tuple(row for board, protocol in contests for row in flat(board, protocol, papers)),
+        columns=columns,
+        rows=tuple(row for board, protocol in contests for row in flat(board, protocol, papers, columns)),
     )
 
 
-def _of(datasets: Sequence[str], records: list[Record], papers: Overall) -> list[Record]:
-    known = {*papers.datasets, *(record.dataset.name for record in records)}
+def chosen(records: Iterable[Record], datasets: Sequence[str], papers: Overall) -> list[Record]:
+    """Records of the protocols' current versions, those of `datasets` if any are named.
+
+    Raises BenchError where none is left, UsageError for a dataset nobody has heard of.
+    """
+    current = [record for record in records if record.protocols == versions()]
+    known = {*papers.datasets, *(record.dataset.name for record in current)}
     for name in datasets:
         if name not in known:
             raise unknown("dataset", name, known)
-    chosen = [record for record in records if not datasets or record.dataset.name in datasets]
-    if not chosen:
+    found = [record for record in current if not datasets or record.dataset.name in datasets]
+    if not found:
         raise BenchError(f"no finished run{' of ' + ', '.join(datasets) if datasets else ''} to make this table of")
-    return chosen
+    return found

@@ -14,13 +14,14 @@ CUT_SHORT, IMPOSSIBLE = "†", "‡"
 def block(board: Board, protocol: Protocol, papers: Overall) -> Block:
     """A row per line of the board; per metric the paper's number, ours, and the difference with its verdict."""
     compared = [board.comparisons(protocol.name, metric, papers) for metric in SHOWN]
+    letters = any(line.letter for line in board.lines)
     rows = [
-        (*_who(line), *(part for cell in cells for part in _three(cell)), *_how(line))
+        (*_who(line, letters), *(part for cell in cells for part in _three(cell)), *_how(line))
         for line, *cells in zip(board.lines, *compared, strict=True)
     ]
     if board.oracle:
-        rows.append(_oracle(board))
-    return Block(_title(board, protocol), _columns(), tuple(rows))
+        rows.append(_oracle(board, letters))
+    return Block(_title(board, protocol), _columns(letters), tuple(rows))
 
 
 def _title(board: Board, protocol: Protocol) -> str:
@@ -33,19 +34,22 @@ def _title(board: Board, protocol: Protocol) -> str:
     return " · ".join([*parts, f"protocol {protocol.name}"])
 
 
-def _columns() -> tuple[Column, ...]:
+def _columns(letters: bool) -> tuple[Column, ...]:
     compared = [Column(name, f"{metric} ↑") for metric in SHOWN for name in ("paper", "ours", "difference")]
-    who = [Column(name, numeric=False) for name in ("model", "setting", "variant", "seeds")]
+    names = ("model", *(["letter"] if letters else []), "setting", "variant", "seeds")
+    who = [Column(name, numeric=False) for name in names]
     return (*who, *compared, Column("stopped", numeric=False), Column("device", numeric=False))
 
 
-def _who(line: Line) -> tuple[Cell, ...]:
+def _who(line: Line, letters: bool) -> tuple[Cell, ...]:
+    letter = [Text(line.letter) if line.letter else NOTHING] if letters else []
     if line.summary is None:
-        return Text(line.title), NOTHING, NOTHING, NOTHING
+        return Text(line.title), *letter, NOTHING, NOTHING, NOTHING
     seeds = len(line.summary.records)
     flag = f" {CUT_SHORT}" if line.truncated else ""
     return (
         Text(line.title + flag),
+        *letter,
         Text(line.summary.first.setting),
         Text(line.label) if line.label else NOTHING,
         Text(str(seeds) if seeds > 1 else "single seed"),
@@ -61,10 +65,7 @@ def _three(cell: Comparison) -> tuple[Cell, Cell, Cell]:
 def _own(cell: Comparison) -> Cell:
     if cell.ours is None:
         return NOTHING
-    flag = CUT_SHORT if cell.truncated else ""
-    if cell.ours.deviation is None:
-        return Estimate(cell.ours.mean, cell.ours.sampling_error, "users", cell.mark, flag)
-    return Estimate(cell.ours.mean, cell.ours.deviation, "seeds", cell.mark, flag)
+    return cell.ours.cell(cell.mark, CUT_SHORT if cell.truncated else "", cell.beats)
 
 
 def _how(line: Line) -> tuple[Cell, Cell]:
@@ -77,8 +78,8 @@ def _how(line: Line) -> tuple[Cell, Cell]:
     return Text(", ".join(words)), Text(line.summary.device)
 
 
-def _oracle(board: Board) -> tuple[Cell, ...]:
+def _oracle(board: Board, letters: bool) -> tuple[Cell, ...]:
     known = board.oracle
     values = [Estimate(known[metric]) if metric in known else NOTHING for metric in SHOWN]
     compared = [cell for value in values for cell in (NOTHING, value, NOTHING)]
-    return (Text("oracle"), NOTHING, NOTHING, NOTHING, *compared, NOTHING, NOTHING)
+    return (Text("oracle"), *[NOTHING] * (3 + letters), *compared, NOTHING, NOTHING)

@@ -14,11 +14,13 @@ COLUMNS = (
     "difference", "verdict", "place", "truncated", "stopped_because", "best_epoch_min", "best_epoch_max",
     "still_rising", "device",
 )  # fmt: skip
+LETTERED = (*COLUMNS, "letter", "beats")
+"""Where letters were asked for: the row's own, and those of the rows it beats in the metric."""
 
 Facts = dict[str, Scalar]
 
 
-def flat(board: Board, protocol: Protocol, papers: Overall) -> list[Facts]:
+def flat(board: Board, protocol: Protocol, papers: Overall, columns: tuple[str, ...] = COLUMNS) -> list[Facts]:
     """Every column in every row, null where there is nothing to say."""
     rows: list[Facts] = []
     for metric in METRICS:
@@ -29,7 +31,7 @@ def flat(board: Board, protocol: Protocol, papers: Overall) -> list[Facts]:
                 {"model": "oracle", "title": "oracle", "metric": metric, "ours_mean": _tidy(board.oracle[metric])}
             )
     shared = _shared(board, protocol)
-    return [{column: (shared | row).get(column) for column in COLUMNS} for row in rows]
+    return [{column: (shared | row).get(column) for column in columns} for row in rows]
 
 
 def _shared(board: Board, protocol: Protocol) -> Facts:
@@ -51,12 +53,13 @@ def _about(line: Line) -> Facts:
         "model": first.model, "title": line.title, "setting": first.setting, "variant": first.variant,
         "configuration": first.configuration, "truncated": line.truncated, "device": line.summary.device,
         "stopped_because": line.summary.stopped_because, "best_epoch_min": low, "best_epoch_max": high,
-        "still_rising": line.summary.still_rising,
+        "still_rising": line.summary.still_rising, "letter": line.letter,
     }  # fmt: skip
 
 
 def _figures(cell: Comparison) -> Facts:
     facts: Facts = {"difference": _tidy(cell.difference), "verdict": cell.verdict, "place": cell.mark or None}
+    facts |= {"beats": cell.beats or None}
     if cell.printed:
         facts |= {"paper_value": cell.printed.percent, "paper_source": cell.printed.source}
         facts |= {"paper_impossible": cell.impossible}

@@ -1,12 +1,13 @@
 """Runs that differ in their seed alone, as one line of a table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from statistics import fmean, stdev
 
 from fave_bench.records.schema import Metrics, Nested, Record
+from fave_bench.rendering.table_model import Estimate, Mark
 
 SETTINGS = ("released", "paper")
 
@@ -27,6 +28,23 @@ class Value:
         """Both sources together; a single seed says nothing about seeds and adds nothing."""
         return float((self.sampling_error**2 + (self.deviation or 0.0) ** 2) ** 0.5)
 
+    def cell(self, mark: Mark = "", flag: str = "", raised: str = "") -> Estimate:
+        """As a table shows it: with the spread over seeds, or a single seed's sampling error."""
+        if self.deviation is None:
+            return Estimate(self.mean, self.sampling_error, "users", mark, flag, raised)
+        return Estimate(self.mean, self.deviation, "seeds", mark, flag, raised)
+
+
+def over_seeds(found: Sequence[tuple[float, float]]) -> Value:
+    """From each seed's (mean, sampling error), in percent."""
+    means = [mean for mean, _ in found]
+    return Value(
+        mean=fmean(means),
+        seeds=len(means),
+        deviation=stdev(means) if len(means) > 1 else None,
+        sampling_error=fmean(error for _, error in found),
+    )
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -43,13 +61,7 @@ class Summary:
         tests = [(_test(r.metrics, protocol), _test(r.standard_errors, protocol)) for r in self.records]
         if any(metric not in metrics or metric not in errors for metrics, errors in tests):
             return None
-        values = [100 * metrics[metric] for metrics, _ in tests]
-        return Value(
-            mean=fmean(values),
-            seeds=len(values),
-            deviation=stdev(values) if len(values) > 1 else None,
-            sampling_error=fmean(100 * errors[metric] for _, errors in tests),
-        )
+        return over_seeds([(100 * metrics[metric], 100 * errors[metric]) for metrics, errors in tests])
 
     @cached_property
     def stopped_because(self) -> str:

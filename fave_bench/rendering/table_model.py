@@ -31,6 +31,8 @@ class Estimate:
     over: Literal["seeds", "users"] = "seeds"
     mark: Mark = ""
     flag: str = ""
+    raised: str = ""
+    """Letters of the rows that this one beats."""
 
 
 @dataclass(frozen=True)
@@ -82,20 +84,20 @@ class Table:
     rows: tuple[dict[str, Scalar], ...]
 
 
-def parts(cell: Cell) -> tuple[str, Mark, str]:
-    """A cell as plain text: what a mark would emphasise, the mark, and the rest."""
+def parts(cell: Cell) -> tuple[str, Mark, str, str]:
+    """A cell as plain text: what a mark would emphasise, the mark, what is raised behind it, and the rest."""
     match cell:
         case Text(text):
-            return text, "", ""
+            return text, "", "", ""
         case Number(value, flag):
-            return f"{value:.2f}{flag}", "", ""
-        case Estimate(value, spread, over, mark, flag):
+            return f"{value:.2f}{flag}", "", "", ""
+        case Estimate(value, spread, over, mark, flag, raised):
             around = "" if spread is None else f" ± {spread:.2f}" if over == "seeds" else f" (± {spread:.2f})"
-            return f"{value:.2f}", mark, around + flag
+            return f"{value:.2f}", mark, raised, around + flag
         case Difference(value, verdict):
-            return ("", "", verdict) if value is None else (signed(value), "", f" {verdict}")
+            return ("", "", "", verdict) if value is None else (signed(value), "", "", f" {verdict}")
         case Quantity(value):
-            return significant(value), "", ""
+            return significant(value), "", "", ""
 
 
 def significant(value: float, digits: int = 3) -> str:

@@ -98,8 +98,9 @@ def _class(column: Column, starts: bool) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    value, mark, rest = (escape(part) for part in parts(cell))
+    value, mark, raised, rest = (escape(part) for part in parts(cell))
     if isinstance(cell, Difference):
         tone = cell.verdict if cell.verdict in ("reproduced", "lower", "higher") else "quiet"
         return f'{value}<span class="{tone}">{rest}</span>'
-    return f"<{EMPHASIS[mark]}>{value}</{EMPHASIS[mark]}>{rest}" if mark else value + rest
+    letters = f"<sup>{raised}</sup>" if raised else ""
+    return (f"<{EMPHASIS[mark]}>{value}</{EMPHASIS[mark]}>" if mark else value) + letters + rest
