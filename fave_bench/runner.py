@@ -16,6 +16,8 @@ from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import SPLITS, Split
 from fave_bench.efficiency.environment import describe, require_compiler
 from fave_bench.errors import BenchError, unknown
+from fave_bench.evaluation.diversity import diversity_of
+from fave_bench.evaluation.item_spaces import Spaces, own_space, shared_spaces, training_actions
 from fave_bench.evaluation.metrics import ByProtocol, errors_of, metrics_of
 from fave_bench.evaluation.phase_ranks import PhaseRanks
 from fave_bench.evaluation.protocols import PROTOCOLS, versions
@@ -117,11 +119,13 @@ class Run:
     def execute(self, store: Store, *, interrupted: Callable[[], bool] = lambda: False) -> Record:
         """Train, rank and write the record; raises Stopped when interrupted (a checkpoint then holds the work)."""
         checkpoint = store.root / ".work" / self.key / "checkpoint.pt"
+        spaces = shared_spaces(self.sequences, self.split, self.spec.source)  # before training, as it reads a file
         model = self._model()
         outcome = self._train(model, checkpoint, interrupted)
         timed = {"validation": self._last_look or self._rank(model, "validation"), "test": self._rank(model, "test")}
         ranks = {phase: phase_ranks for phase, (phase_ranks, _) in timed.items()}
-        record = self._record(model, outcome, ranks, {f"{phase}_seconds": s for phase, (_, s) in timed.items()})
+        seconds = {f"{phase}_seconds": s for phase, (_, s) in timed.items()}
+        record = self._record(model, outcome, ranks, seconds, self._diversity(model, ranks["test"], spaces))
         weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
         written = store.write(record, ranks, lists=ranks["test"].lists, weights=weights)
         (self.folder(store) / FAILED).unlink(missing_ok=True)
@@ -169,8 +173,18 @@ class Run:
         ranks = rank_phase(model, items, questions, window=self.plan.model_config.window, seed=seed, lists=lists)
         return ranks, time.perf_counter() - began
 
+    def _diversity(self, model: Recommender, test: PhaseRanks, spaces: Spaces) -> dict[str, Any]:
+        assert test.lists is not None
+        popularity = training_actions(self.sequences, self.split)
+        return diversity_of(test.lists, {"own": own_space(model)} | spaces, popularity)
+
     def _record(
-        self, model: Recommender, outcome: Outcome, ranks: dict[str, PhaseRanks], seconds: dict[str, float]
+        self,
+        model: Recommender,
+        outcome: Outcome,
+        ranks: dict[str, PhaseRanks],
+        seconds: dict[str, float],
+        diversity: dict[str, Any],
     ) -> Record:
         s = self.sequences
         steps = model.sampler_steps() if isinstance(model, GenerativeRecommender) else None
@@ -209,6 +223,7 @@ class Run:
                 },
                 "inference": {"steps": steps, "draw_seed": self.spec.seed, **seconds},
                 "environment": describe(self.device) | {"compiled_step": self.spec.compiled},
+                "diversity": diversity,
                 "notes": [QUICK_NOTE] if self.spec.quick and model.samples != "none" else [],
             }
         )

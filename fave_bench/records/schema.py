@@ -96,6 +96,39 @@ class Inference(_Frozen):
     """Scoring and exact ranks of all test users."""
 
 
+class ListDistance(_Frozen):
+    """Intra-list distance (ILD): mean of 1 - cosine over the pairs of a list, then over the lists; in [0, 2]."""
+
+    at_10: FiniteFloat = Field(ge=0, le=2)
+    """Of the lists' first 10 items."""
+    at_20: FiniteFloat = Field(ge=0, le=2)
+    """Of the whole lists."""
+    standard_error: FiniteFloat = Field(ge=0)
+    """Sampling error of `at_20`: what another draw of users would change."""
+
+
+class Diversity(_Frozen):
+    """Of the test users' lists: the 20 best candidates of protocol `filtered`, fewer where candidates run out."""
+
+    lists: int = Field(ge=1)
+    """How many; one a test user."""
+    ild_own: ListDistance | None = None
+    """In the space of the model's item vectors; null for a model without them. Not comparable between models."""
+    ild_genres: ListDistance | None = None
+    """In the space of the publisher's genres; null for a dataset without them."""
+    ild_co_occurrence: ListDistance | None = None
+    """In the space of the items' co-occurrence in training (see fave_bench/evaluation/item_spaces.py). Like the others,
+    null where no list holds two items."""
+    coverage: FiniteFloat = Field(ge=0, le=1)
+    """Share of the dataset's items that some list holds."""
+    gini: FiniteFloat = Field(ge=0, le=1)
+    """Gini coefficient of how often each item is shown: 0 all alike, towards 1 few items get everything."""
+    popularity: FiniteFloat = Field(ge=0)
+    """Training interactions of an item, mean over all places of all lists."""
+    overlap: FiniteFloat = Field(ge=0, le=1)
+    """Share of a list that another user's list holds too, mean over all pairs of users."""
+
+
 class Record(_Frozen):
     """run.json: everything a table, a figure or a test may say about one run."""
 
@@ -137,8 +170,8 @@ class Record(_Frozen):
     """Device, versions, threads, precision flags, platform, git commit (see fave_bench/efficiency/environment.py)."""
     notes: list[str] = []
     """Sentences a reader of the numbers should know."""
-    diversity: dict[str, JsonValue] | None = None
-    """Computed from the top-20 lists at run time, since the lists stay local."""
+    diversity: Diversity | None = None
+    """Computed from the top-20 lists at run time, since the lists stay local; null in records older than that."""
     files: dict[Name, Digest] = {}
     """Sibling file -> SHA-256 of its bytes, filled in by the store."""
 
