@@ -17,11 +17,12 @@ from fave_bench.data.splits import SPLITS, Split
 from fave_bench.efficiency.environment import describe, require_compiler
 from fave_bench.errors import BenchError, unknown
 from fave_bench.evaluation.diversity import diversity_of
-from fave_bench.evaluation.item_spaces import Spaces, own_space, shared_spaces, training_actions
+from fave_bench.evaluation.item_spaces import Spaces, own_space, shared_spaces
 from fave_bench.evaluation.metrics import ByProtocol, errors_of, metrics_of
 from fave_bench.evaluation.phase_ranks import PhaseRanks
 from fave_bench.evaluation.protocols import PROTOCOLS, versions
 from fave_bench.evaluation.ranks import rank_phase
+from fave_bench.evaluation.subgroups import training_counts
 from fave_bench.files import write_text
 from fave_bench.models import registry
 from fave_bench.models.contract import GenerativeRecommender, Recommender, parameter_count
@@ -175,7 +176,7 @@ class Run:
 
     def _diversity(self, model: Recommender, test: PhaseRanks, spaces: Spaces) -> dict[str, Any]:
         assert test.lists is not None
-        popularity = training_actions(self.sequences, self.split)
+        popularity = training_counts(self.sequences, self.split)[1:]
         return diversity_of(test.lists, {"own": own_space(model)} | spaces, popularity)
 
     def _record(

@@ -14,11 +14,13 @@ from fave_bench.files import write_text
 from fave_bench.records import Record, Store
 from fave_bench.records.measurements import measurements
 from fave_bench.rendering.boards import boards
+from fave_bench.rendering.diversity import diversity
 from fave_bench.rendering.efficiency import efficiency
 from fave_bench.rendering.formats import FORMATS
 from fave_bench.rendering.newest import newest_flops, newest_latency
 from fave_bench.rendering.overall import chosen, overall
 from fave_bench.rendering.printed import read_overall
+from fave_bench.rendering.printed_diversity import read_diversity
 from fave_bench.rendering.printed_efficiency import read_efficiency
 from fave_bench.rendering.subgroups import subgroups
 from fave_bench.rendering.table_model import Table
@@ -78,10 +80,17 @@ def _sequences(dataset: str) -> Sequences:
     return data.load(dataset)
 
 
+def _diversity(request: Request) -> Table:
+    if request.protocols:
+        raise UsageError("--protocol: lists are always those of filtered, and N@20 is shown under every protocol")
+    return diversity(request.records, read_overall(), read_diversity(), datasets=request.datasets)
+
+
 TABLES: dict[str, Callable[[Request], Table]] = {
     "overall": _overall,
     "efficiency": _efficiency,
     "subgroups": _subgroups,
+    "diversity": _diversity,
 }
 """A new table is one function from a request."""
 

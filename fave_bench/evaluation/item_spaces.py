@@ -44,12 +44,6 @@ def shared_spaces(sequences: Sequences, split: Split, source: Path | None = None
     return {"genres": genre_matrix(sequences, source), "co_occurrence": co_occurrence(sequences, split)}
 
 
-def training_actions(sequences: Sequences, split: Split) -> NDArray[np.int64]:
-    """(N,) training interactions of each item, repeats included; item i is at i - 1."""
-    _, items = _training(sequences, split)
-    return np.bincount(items, minlength=sequences.num_items + 1)[1:]
-
-
 def co_occurrence(sequences: Sequences, split: Split) -> FloatArray:
     """(N + 1, r) item vectors whose products are the best approximation of rank r <= 64 to the items' co-occurrence.
 
@@ -71,17 +65,11 @@ def co_occurrence(sequences: Sequences, split: Split) -> FloatArray:
 
 def _columns(sequences: Sequences, split: Split) -> sparse.csc_array:
     """X: (U, N + 1), each training item of a user once, and then each item's column at length 1."""
-    users, items = _training(sequences, split)
-    shape = (sequences.num_users, sequences.num_items + 1)
-    held = sparse.csc_array((np.ones(len(items)), (users, items)), shape=shape)
+    owner = np.repeat(np.arange(sequences.num_users), np.diff(sequences.offsets))
+    position = np.arange(sequences.num_actions)
+    training = (position >= split.train_start[owner]) & (position < split.train_stop[owner])
+    where = (owner[training], sequences.items[training])
+    held = sparse.csc_array((np.ones(training.sum()), where), (sequences.num_users, sequences.num_items + 1))
     held.data[:] = 1
     held.data /= np.sqrt(np.repeat(np.diff(held.indptr), np.diff(held.indptr)))
     return held
-
-
-def _training(sequences: Sequences, split: Split) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """The user and the item of every training interaction."""
-    owner = np.repeat(np.arange(sequences.num_users), np.diff(sequences.offsets))
-    position = np.arange(sequences.num_actions)
-    inside = (position >= split.train_start[owner]) & (position < split.train_stop[owner])
-    return owner[inside], sequences.items[inside]

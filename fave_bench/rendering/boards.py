@@ -46,6 +46,11 @@ class Board:
         return self.sample is not None and self.sample.dataset.synthetic
 
     @property
+    def leave_one_out(self) -> bool:
+        """Whether papers print numbers for this split."""
+        return self.sample is None or self.sample.dataset.split == "leave-one-out"
+
+    @property
     def oracle(self) -> dict[str, float]:
         """Best expected test metrics, in percent, where the data's generator knows them."""
         known = self.sample.dataset.oracle if self.sample else {}
@@ -55,11 +60,10 @@ class Board:
         """Line by line. Runs cut short by a budget take no part in the contest for the best."""
         values = [line.value(protocol, metric) for line in self.lines]
         full = [value if not line.truncated else None for line, value in zip(self.lines, values, strict=True)]
-        leave_one_out = self.sample is None or self.sample.dataset.split == "leave-one-out"  # all that papers print
         places = marks([value.mean if value else None for value in full])
         return [
             Comparison(
-                printed=papers.get(line.title, self.dataset, metric) if leave_one_out else None,
+                printed=papers.get(line.title, self.dataset, metric) if self.leave_one_out else None,
                 impossible=papers.impossible(line.title, self.dataset),
                 ours=value,
                 run=line.summary is not None,

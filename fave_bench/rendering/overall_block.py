@@ -9,6 +9,8 @@ from fave_bench.rendering.table_model import NOTHING, Block, Cell, Column, Diffe
 SHOWN = ("H@10", "N@10", "H@20", "N@20")
 """What people see; CSV and JSON hold every metric."""
 CUT_SHORT, IMPOSSIBLE = "†", "‡"
+WHO = tuple(Column(name, numeric=False) for name in ("model", "setting", "variant", "seeds"))
+HOW = tuple(Column(name, numeric=False) for name in ("stopped", "device"))
 
 
 def block(board: Board, protocol: Protocol, papers: Overall) -> Block:
@@ -16,32 +18,33 @@ def block(board: Board, protocol: Protocol, papers: Overall) -> Block:
     compared = [board.comparisons(protocol.name, metric, papers) for metric in SHOWN]
     letters = any(line.letter for line in board.lines)
     rows = [
-        (*_who(line, letters), *(part for cell in cells for part in _three(cell)), *_how(line))
+        (*who(line, letters), *(part for cell in cells for part in _three(cell)), *how(line))
         for line, *cells in zip(board.lines, *compared, strict=True)
     ]
     if board.oracle:
         rows.append(_oracle(board, letters))
-    return Block(_title(board, protocol), _columns(letters), tuple(rows))
+    return Block(title(board, f"protocol {protocol.name}"), _columns(letters), tuple(rows))
 
 
-def _title(board: Board, protocol: Protocol) -> str:
+def title(board: Board, *more: str) -> str:
+    """The block's heading: the dataset, what it is, then `more`."""
     parts = [board.dataset]
     if board.sample:
         data = board.sample.dataset
         parts.append(f"{data.users:,} users, {data.items:,} items, {data.split}, data {data.fingerprint[:8]}")
     if board.synthetic:
         parts.append("SYNTHETIC")
-    return " · ".join([*parts, f"protocol {protocol.name}"])
+    return " · ".join([*parts, *more])
 
 
 def _columns(letters: bool) -> tuple[Column, ...]:
     compared = [Column(name, f"{metric} ↑") for metric in SHOWN for name in ("paper", "ours", "difference")]
-    names = ("model", *(["letter"] if letters else []), "setting", "variant", "seeds")
-    who = [Column(name, numeric=False) for name in names]
-    return (*who, *compared, Column("stopped", numeric=False), Column("device", numeric=False))
+    model, *others = WHO
+    return (model, *([Column("letter", numeric=False)] if letters else []), *others, *compared, *HOW)
 
 
-def _who(line: Line, letters: bool) -> tuple[Cell, ...]:
+def who(line: Line, letters: bool = False) -> tuple[Cell, ...]:
+    """As many cells as WHO has columns, and after the first the line's letter if `letters`."""
     letter = [Text(line.letter) if line.letter else NOTHING] if letters else []
     if line.summary is None:
         return Text(line.title), *letter, NOTHING, NOTHING, NOTHING
@@ -68,7 +71,8 @@ def _own(cell: Comparison) -> Cell:
     return cell.ours.cell(cell.mark, CUT_SHORT if cell.truncated else "", cell.beats)
 
 
-def _how(line: Line) -> tuple[Cell, Cell]:
+def how(line: Line) -> tuple[Cell, ...]:
+    """As many cells as HOW has columns."""
     if line.summary is None:
         return NOTHING, NOTHING
     low, high = line.summary.best_epochs

@@ -25,16 +25,17 @@ def flat(board: Board, protocol: Protocol, papers: Overall, columns: tuple[str, 
     rows: list[Facts] = []
     for metric in METRICS:
         compared = zip(board.lines, board.comparisons(protocol.name, metric, papers), strict=True)
-        rows += [_about(line) | _figures(cell) | {"metric": metric} for line, cell in compared]
+        rows += [about(line) | _figures(cell) | {"metric": metric} for line, cell in compared]
         if metric in board.oracle:
             rows.append(
-                {"model": "oracle", "title": "oracle", "metric": metric, "ours_mean": _tidy(board.oracle[metric])}
+                {"model": "oracle", "title": "oracle", "metric": metric, "ours_mean": tidy(board.oracle[metric])}
             )
-    shared = _shared(board, protocol)
-    return [{column: (shared | row).get(column) for column in columns} for row in rows]
+    same = shared(board, protocol)
+    return [{column: (same | row).get(column) for column in columns} for row in rows]
 
 
-def _shared(board: Board, protocol: Protocol) -> Facts:
+def shared(board: Board, protocol: Protocol) -> Facts:
+    """What all rows of a board say alike under one protocol."""
     facts: Facts = {
         "dataset": board.dataset, "synthetic": board.synthetic, "protocol": protocol.name,
         "protocol_version": protocol.version, "unit": "percent", "higher_is_better": True,
@@ -45,7 +46,8 @@ def _shared(board: Board, protocol: Protocol) -> Facts:
     return facts
 
 
-def _about(line: Line) -> Facts:
+def about(line: Line) -> Facts:
+    """Who a row speaks of, and how its runs ended."""
     if line.summary is None:  # a model's registry name is its title in lower case
         return {"model": line.title.lower(), "title": line.title, "seeds": 0, "truncated": False}
     first, (low, high) = line.summary.first, line.summary.best_epochs
@@ -58,17 +60,17 @@ def _about(line: Line) -> Facts:
 
 
 def _figures(cell: Comparison) -> Facts:
-    facts: Facts = {"difference": _tidy(cell.difference), "verdict": cell.verdict, "place": cell.mark or None}
+    facts: Facts = {"difference": tidy(cell.difference), "verdict": cell.verdict, "place": cell.mark or None}
     facts |= {"beats": cell.beats or None}
     if cell.printed:
         facts |= {"paper_value": cell.printed.percent, "paper_source": cell.printed.source}
         facts |= {"paper_impossible": cell.impossible}
     if cell.ours:
-        facts |= {"ours_mean": _tidy(cell.ours.mean), "ours_sd": _tidy(cell.ours.deviation), "seeds": cell.ours.seeds}
-        facts |= {"sampling_error": _tidy(cell.ours.sampling_error)}
+        facts |= {"ours_mean": tidy(cell.ours.mean), "ours_sd": tidy(cell.ours.deviation), "seeds": cell.ours.seeds}
+        facts |= {"sampling_error": tidy(cell.ours.sampling_error)}
     return facts
 
 
-def _tidy(value: float | None) -> float | None:
+def tidy(value: float | None) -> float | None:
     """Six decimals of a percent: far below any error, and free of the last bit's noise."""
     return None if value is None else round(value, 6)

@@ -8,6 +8,7 @@ from fave_bench.errors import BenchError
 from fave_bench.evaluation.protocols import Protocol
 from fave_bench.evaluation.subgroups import Grouping, history_length, target_popularity
 from fave_bench.rendering.boards import Board, Line
+from fave_bench.rendering.overall_data import tidy
 from fave_bench.rendering.paired import Ranks
 from fave_bench.rendering.subgroup_values import SHOWN, Sheet
 from fave_bench.rendering.summary import Value
@@ -150,7 +151,6 @@ def _about(line: Line) -> dict[str, Scalar]:
 
 def _figures(metric: str, value: Value) -> dict[str, Scalar]:
     return {
-        "metric": metric, "ours_mean": round(value.mean, 6), "seeds": value.seeds,
-        "ours_sd": None if value.deviation is None else round(value.deviation, 6),
-        "sampling_error": round(value.sampling_error, 6),
+        "metric": metric, "ours_mean": tidy(value.mean), "ours_sd": tidy(value.deviation), "seeds": value.seeds,
+        "sampling_error": tidy(value.sampling_error),
     }  # fmt: skip

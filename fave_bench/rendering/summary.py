@@ -14,35 +14,35 @@ SETTINGS = ("released", "paper")
 
 @dataclass(frozen=True)
 class Value:
-    """A metric over seeds, in percent."""
+    """A metric over seeds, in its unit."""
 
     mean: float
     seeds: int
     deviation: float | None
     """Standard deviation over seeds (n - 1); None for a single seed."""
-    sampling_error: float
-    """What another draw of users would change, averaged over seeds."""
+    sampling_error: float | None
+    """What another draw of users would change, averaged over seeds; None where that is not known."""
 
     @property
     def uncertainty(self) -> float:
         """Both sources together; a single seed says nothing about seeds and adds nothing."""
-        return float((self.sampling_error**2 + (self.deviation or 0.0) ** 2) ** 0.5)
+        return float(((self.sampling_error or 0.0) ** 2 + (self.deviation or 0.0) ** 2) ** 0.5)
 
-    def cell(self, mark: Mark = "", flag: str = "", raised: str = "") -> Estimate:
+    def cell(self, mark: Mark = "", flag: str = "", raised: str = "", decimals: int = 2) -> Estimate:
         """As a table shows it: with the spread over seeds, or a single seed's sampling error."""
         if self.deviation is None:
-            return Estimate(self.mean, self.sampling_error, "users", mark, flag, raised)
-        return Estimate(self.mean, self.deviation, "seeds", mark, flag, raised)
+            return Estimate(self.mean, self.sampling_error, "users", mark, flag, raised, decimals)
+        return Estimate(self.mean, self.deviation, "seeds", mark, flag, raised, decimals)
 
 
-def over_seeds(found: Sequence[tuple[float, float]]) -> Value:
-    """From each seed's (mean, sampling error), in percent."""
-    means = [mean for mean, _ in found]
+def over_seeds(found: Sequence[tuple[float, float | None]]) -> Value:
+    """From each seed's (mean, sampling error), in one unit."""
+    means, errors = [mean for mean, _ in found], [error for _, error in found if error is not None]
     return Value(
         mean=fmean(means),
         seeds=len(means),
         deviation=stdev(means) if len(means) > 1 else None,
-        sampling_error=fmean(error for _, error in found),
+        sampling_error=fmean(errors) if len(errors) == len(found) else None,
     )
 
 

@@ -20,6 +20,7 @@ class Number:
 
     value: float
     flag: str = ""
+    decimals: int = 2
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Estimate:
     flag: str = ""
     raised: str = ""
     """Letters of the rows that this one beats."""
+    decimals: int = 2
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,12 @@ def parts(cell: Cell) -> tuple[str, Mark, str, str]:
     match cell:
         case Text(text):
             return text, "", "", ""
-        case Number(value, flag):
-            return f"{value:.2f}{flag}", "", "", ""
-        case Estimate(value, spread, over, mark, flag, raised):
-            around = "" if spread is None else f" ± {spread:.2f}" if over == "seeds" else f" (± {spread:.2f})"
-            return f"{value:.2f}", mark, raised, around + flag
+        case Number(value, flag, decimals):
+            return f"{value:.{decimals}f}{flag}", "", "", ""
+        case Estimate(value, spread, over, mark, flag, raised, decimals):
+            error = "" if spread is None else f"± {spread:.{decimals}f}"
+            around = f" ({error})" if error and over == "users" else f" {error}".rstrip()
+            return f"{value:.{decimals}f}", mark, raised, around + flag
         case Difference(value, verdict):
             return ("", "", "", verdict) if value is None else (signed(value), "", "", f" {verdict}")
         case Quantity(value):

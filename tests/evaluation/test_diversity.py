@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from fave_bench.evaluation import diversity
 from fave_bench.evaluation.diversity import diversity_of, list_distances
 from fave_bench.evaluation.exposure import IntArray
-from fave_bench.evaluation.item_spaces import FloatArray, training_actions
+from fave_bench.evaluation.item_spaces import FloatArray
+from fave_bench.evaluation.subgroups import training_counts
 from fave_bench.records import Store
 from fave_bench.records.schema import Diversity
 from fave_bench.runner import Run, Spec
@@ -109,7 +110,7 @@ def test_a_run_says_how_diverse_its_lists_are(tmp_path: Path, model: str, overri
     assert found is not None and found == record.diversity
     assert all(len(set(row)) == 20 and 0 not in row for row in lists.tolist())
     assert found.lists == 1000 and found.coverage == len(np.unique(lists)) / 500
-    assert found.popularity == pytest.approx(training_actions(run.sequences, run.split)[lists - 1].mean())
+    assert found.popularity == pytest.approx(training_counts(run.sequences, run.split)[lists].mean())
     assert found.ild_genres is None and found.ild_co_occurrence is not None
     if model == "popularity":
         assert found.ild_own is None

@@ -11,7 +11,7 @@ from fave_bench import data
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import leave_one_out
 from fave_bench.evaluation import item_spaces
-from fave_bench.evaluation.item_spaces import FloatArray, co_occurrence, own_space, shared_spaces, training_actions
+from fave_bench.evaluation.item_spaces import FloatArray, co_occurrence, own_space, shared_spaces
 
 
 def cosine_matrix(sequences: Sequences, held_out: int = 2) -> FloatArray:
@@ -60,13 +60,7 @@ def test_held_out_items_move_nothing(demo: Sequences) -> None:
     for phase in (split.validation, split.test):
         items[phase.stop] = np.roll(items[phase.stop], 1)
     moved = Sequences(demo.name, demo.offsets, items, item_labels=demo.item_labels)
-    assert np.array_equal(training_actions(moved, split), training_actions(demo, split))
     assert np.array_equal(co_occurrence(moved, split), co_occurrence(demo, split))
-
-
-def test_popularity_counts_training_interactions() -> None:
-    sequences = sequences_of({0: [1, 2, 1, 3, 4], 1: [2, 1, 5, 3]})
-    assert training_actions(sequences, leave_one_out(sequences)).tolist() == [3, 2, 0, 0, 0]
 
 
 def test_a_models_own_space_is_what_it_scores_by() -> None:

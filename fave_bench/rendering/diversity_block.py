@@ -1,0 +1,57 @@
+"""One dataset's diversity as a grid of cells."""
+
+from fave_bench.rendering.boards import Board, Line
+from fave_bench.rendering.diversity_measures import ACCURACY, EXPOSURE, Measure, distance
+from fave_bench.rendering.overall_block import CUT_SHORT, HOW, WHO, how, title, who
+from fave_bench.rendering.printed_diversity import PrintedDiversity
+from fave_bench.rendering.table_model import NOTHING, Block, Cell, Column, Number
+
+
+def block(board: Board, papers: PrintedDiversity) -> Block:
+    """A row per line of the board: accuracy and ILD beside the paper's, then what all lists together show."""
+    distances = (distance("own"), distance(shared_space(board)))
+    columns = (
+        *WHO,
+        *_compared(ACCURACY),
+        *_compared(distances),
+        *(Column(measure.unit, measure.heading) for measure in EXPOSURE),
+        *HOW,
+    )
+    rows = [
+        (
+            *who(line),
+            *_beside(line, board, papers, ACCURACY),
+            *_beside(line, board, papers, distances),
+            *(_ours(line, measure) for measure in EXPOSURE),
+            *how(line),
+        )
+        for line in board.lines
+    ]
+    return Block(title(board, "lists of protocol filtered"), columns, tuple(rows))
+
+
+def shared_space(board: Board) -> str:
+    """`genres` where every run knows them, else `co_occurrence`, which all know: lines are compared in one space."""
+    runs = [record for line in board.lines if line.summary for record in line.summary.records if record.diversity]
+    return "genres" if runs and all(run.diversity and run.diversity.ild_genres for run in runs) else "co_occurrence"
+
+
+def printed(line: Line, board: Board, papers: PrintedDiversity, metric: str) -> float | None:
+    """The paper's number, for the split that it has."""
+    return papers.get((line.title, board.dataset, metric)) if board.leave_one_out else None
+
+
+def _compared(measures: tuple[Measure, ...]) -> list[Column]:
+    group = measures[0].heading
+    return [Column("paper", group), *(Column(measure.space or measure.protocol, group) for measure in measures)]
+
+
+def _beside(line: Line, board: Board, papers: PrintedDiversity, measures: tuple[Measure, ...]) -> list[Cell]:
+    number = printed(line, board, papers, measures[0].metric)
+    paper = NOTHING if number is None else Number(number, decimals=measures[0].decimals)
+    return [paper, *(_ours(line, measure) for measure in measures)]
+
+
+def _ours(line: Line, measure: Measure) -> Cell:
+    value = measure.value(line.summary) if line.summary else None
+    return value.cell(flag=CUT_SHORT if line.truncated else "", decimals=measure.decimals) if value else NOTHING
