@@ -1,6 +1,7 @@
 """Exposure against the plainest definitions, pair by pair."""
 
 from itertools import combinations
+from random import Random
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def test_everything_is_what_its_definition_says(lists: IntArray) -> None:
 
 
 @given(some_lists(), st.randoms(use_true_random=False))
-def test_neither_users_nor_places_nor_names_of_items_matter(lists: IntArray, random: np.random.Generator) -> None:
+def test_neither_users_nor_places_nor_names_of_items_matter(lists: IntArray, random: Random) -> None:
     users, places, names = (random.sample(range(n), n) for n in (len(lists), LENGTH, ITEMS))
     renamed = np.concatenate([[0], np.array(names) + 1])[lists[users][:, places]].astype(np.int32)
     before, after = times_shown(lists, ITEMS), times_shown(renamed, ITEMS)
