@@ -32,6 +32,8 @@ class Entry:
     other_rules: tuple[Rule, ...] = ()
     """Readings of a rule that was never published; their counts are stated beside ours."""
     users: int | None = None
+    public_users: int | None = None
+    """Those of the public sequences, where the papers print another number."""
     items: int | None = None
     actions: int | None = None
     checksums: tuple[tuple[str, str], ...] = ()
@@ -78,6 +80,7 @@ KNOWN = (
         ),
         rule=FIVE_CORE,
         users=22_361,
+        public_users=22_363,
         items=12_101,
         actions=198_502,
         checksums=(
