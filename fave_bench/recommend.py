@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.k < 1:
         raise UsageError(f"-k {arguments.k}: give a positive number of items")
     from fave_bench import data  # here, so that --help does not wait for torch
+    from fave_bench.data.items import titles
     from fave_bench.efficiency.environment import device_name, resolve_device
     from fave_bench.randomness import seed_of
     from fave_bench.recommending.answer import recommend
@@ -42,15 +43,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     device, store = resolve_device(arguments.device), Store(arguments.results)
     record = store.find(arguments.run)
     name = record.dataset.name
-    questions = Questions(data.load(name, arguments.source), data.titles(name, arguments.source))
+    sequences = data.load(name, arguments.source)
+    questions = Questions(sequences, titles(sequences, arguments.source))
     if arguments.user is None:
         asked = questions.of_history(arguments.history)
     else:
         asked = questions.of_user(arguments.user, store, record)
-    candidates = questions.sequences.num_items - len(set(asked.history))
+    candidates = sequences.num_items - len(set(asked.history))
     if arguments.k > candidates:
         raise UsageError(f"-k {arguments.k}: {name} has {candidates:,} items outside this history")
-    model = restore(store, record, questions.sequences, device)
+    model = restore(store, record, sequences, device)
     seed = seed_of(record.seed, "draw", "test")
     answer = recommend(model, asked, arguments.k, seed=seed, device=device)
     told = (record, asked, answer, questions, device_name(device))

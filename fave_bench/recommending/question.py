@@ -42,8 +42,8 @@ class Questions:
     """Makes questions of what people type."""
 
     sequences: Sequences
-    titles: dict[str, str]
-    """The source's item id -> title."""
+    titles: dict[int, str]
+    """Item number -> title, as far as there are any."""
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -52,7 +52,7 @@ class Questions:
 
     def item(self, number: int) -> Item:
         label = self.sequences.item_labels[number - 1]
-        return Item(label, self.titles.get(label))
+        return Item(label, self.titles.get(number))
 
     def of_history(self, text: str) -> Question:
         """`text` is ids separated by commas, oldest first. Raises UsageError for none, and for an unknown one."""

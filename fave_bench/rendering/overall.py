@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from fave_bench.errors import BenchError, unknown
+from fave_bench.errors import NothingToShow, unknown
 from fave_bench.evaluation.protocols import PROTOCOLS, versions
 from fave_bench.records import Record
 from fave_bench.rendering.boards import boards
@@ -18,8 +18,8 @@ def overall(
 ) -> Table:
     """The table over `records`, for all protocols and all datasets that have one, unless told which.
 
-    Raises BenchError where no record is left to show, UsageError for a dataset nobody has heard of. Records made under
-    an older version of a protocol are left out.
+    Raises NothingToShow where no record is left to show, UsageError for a dataset nobody has heard of. Records made
+    under an older version of a protocol are left out.
     """
     current = [record for record in records if record.protocols == versions()]
     chosen = _of(datasets, current, papers)
@@ -43,5 +43,5 @@ def _of(datasets: Sequence[str], records: list[Record], papers: Overall) -> list
             raise unknown("dataset", name, known)
     chosen = [record for record in records if not datasets or record.dataset.name in datasets]
     if not chosen:
-        raise BenchError(f"no finished run{' of ' + ', '.join(datasets) if datasets else ''} to make this table of")
+        raise NothingToShow(f"no finished run{' of ' + ', '.join(datasets) if datasets else ''} to make this table of")
     return chosen
