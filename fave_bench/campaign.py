@@ -1,4 +1,4 @@
-"""Verb: run a whole profile — every model on every dataset — doing only what is missing, then render the tables."""
+"""Verb: run a whole profile — every model on every dataset — doing only what is missing, then render it all."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -44,7 +44,7 @@ PROFILES = {
 def parser() -> Parser:
     p = Parser(
         "campaign",
-        "Run every model on every dataset of a profile, skip what is recorded, render the tables.\n\n"
+        "Run every model on every dataset of a profile, skip what is recorded, render tables, figures and report.\n\n"
         + "\n".join(f"  {name:6} {profile.description}" for name, profile in PROFILES.items()),
         "./run_all.sh --profile quick --models fave sasrec popularity",
     )
@@ -55,7 +55,7 @@ def parser() -> Parser:
     p.add_argument("--time-budget", type=float, metavar="SECONDS", help="start or continue no run after this long")
     p.add_argument("--run-budget", type=float, metavar="SECONDS", help="train each run for so long at most")
     p.add_argument("--plan", action="store_true", help="print the runs with time estimates and start nothing")
-    p.add_argument("--out", type=Path, default=Path("paper_tables"), metavar="DIR", help="where tables go")
+    p.add_argument("--out", type=Path, default=Path("paper_tables"), metavar="DIR", help="where it is rendered to")
     add_device(p)
     add_results(p)
     return p
@@ -63,7 +63,7 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
-    from fave_bench import table
+    from fave_bench import published, table
     from fave_bench.efficiency.environment import resolve_device
     from fave_bench.interruption import Interruption
     from fave_bench.models import registry
@@ -91,7 +91,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with Interruption(deadline) as interruption:
         failed, left = _execute(runs, store, interruption)
     if any(True for _ in store.records()):
-        table.main(["--name", "overall", "--results", str(arguments.results), "--out", str(arguments.out)])
+        table.main(["--name", "overall", "--format", "md", "--results", str(arguments.results)])
+        print(f"\nreport: {published.write(arguments.results, arguments.out)[-1]}")
     for sentence in [*problems, *failed]:
         say(f"failed: {sentence}")
     if left:

@@ -32,6 +32,14 @@ def add_results(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where records live")
 
 
+def add_leave_out_older(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--leave-out-older",
+        action="store_true",
+        help="leave out runs of older protocol versions instead of refusing to mix them with today's",
+    )
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:I (default auto)")
 

@@ -3,11 +3,18 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+LISTED = 20
+"""Names listed where none is near; a sentence with more would not be read."""
+
 
 class BenchError(Exception):
     """Something went wrong that the user can act on: one clear sentence, exit status 1."""
 
     exit_code = 1
+
+
+class NothingToShow(BenchError):
+    """A table or a figure was asked for what nobody has run or measured here yet."""
 
 
 class UsageError(BenchError):
@@ -23,5 +30,6 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """
     names = sorted(known)
     near = get_close_matches(name, names, n=2, cutoff=0.5)
-    hint = "did you mean " + " or ".join(f"'{n}'" for n in near) + "?" if near else "known: " + ", ".join(names)
+    some = [*names[:LISTED], f"… ({len(names):,} in all)"] if len(names) > LISTED else names
+    hint = "did you mean " + " or ".join(f"'{n}'" for n in near) + "?" if near else "known: " + ", ".join(some)
     return UsageError(f"unknown {kind} '{name}'; {hint}")

@@ -6,12 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import get_args
 
-from fave_bench.cli import Parser, add_json, add_results, entry, say
-from fave_bench.errors import BenchError, unknown
+from fave_bench.cli import Parser, add_json, add_leave_out_older, add_results, entry, say
+from fave_bench.errors import BenchError, NothingToShow, unknown
 from fave_bench.evaluation.protocols import PROTOCOLS
 from fave_bench.files import replacing
 from fave_bench.records import Record, Store
 from fave_bench.records.measurements import Execution, measurements
+from fave_bench.rendering.comparable import comparable
 from fave_bench.rendering.newest import newest_latency, newest_steps
 from fave_bench.rendering.pareto import pareto
 from fave_bench.rendering.pareto_data import collect
@@ -28,16 +29,18 @@ class Request:
     datasets: tuple[str, ...] = ()
     protocol: str = "filtered"
     execution: Execution = "optimised"
+    leave_out_older: bool = False
+    """Leave runs of older protocol versions out, instead of refusing to mix them with others."""
 
     @cached_property
     def records(self) -> list[Record]:
         """All valid records of the results folder, those of the datasets asked for.
 
-        Raises UsageError for a dataset without a record, BenchError where there is none at all.
+        Raises UsageError for a dataset without a record, NothingToShow where there is none at all.
         """
-        records = list(Store(self.results).records())
+        records = comparable(Store(self.results).records(), leave_out_older=self.leave_out_older)
         if not records:
-            raise BenchError(f"no finished run in {self.results} to draw")
+            raise NothingToShow(f"no finished run in {self.results} to draw")
         known = {record.dataset.name for record in records}
         for name in self.datasets:
             if name not in known:
@@ -55,7 +58,7 @@ def _pareto(request: Request) -> Picture:
         execution=request.execution,
     )
     if not shown:
-        raise BenchError(
+        raise NothingToShow(
             f"no recorded run has a latency in execution {request.execution}; "
             "`python -m fave_bench.measure --what latency` takes it"
         )
@@ -63,7 +66,7 @@ def _pareto(request: Request) -> Picture:
 
 
 FIGURES: dict[str, Callable[[Request], Picture]] = {"pareto": _pareto}
-"""A new figure is one function from a request."""
+"""A new figure is one function from a request. It raises NothingToShow where nothing it shows was run or measured."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,21 +74,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.name not in FIGURES:
         raise unknown("figure", arguments.name, FIGURES)
-    picture = FIGURES[arguments.name](
-        Request(arguments.results, tuple(arguments.datasets), arguments.protocol, arguments.execution)
+    request = Request(
+        results=arguments.results,
+        datasets=tuple(arguments.datasets),
+        protocol=arguments.protocol,
+        execution=arguments.execution,
+        leave_out_older=arguments.leave_out_older,
     )
+    picture = FIGURES[arguments.name](request)
     if arguments.json:
         print(picture.as_json(), end="")
         return 0
-    files = {
-        arguments.out / f"{picture.name}.{arguments.format}": render(picture, arguments.format),
-        arguments.out / f"{picture.name}.csv": picture.as_csv().encode(),
-    }
+    files = files_of(picture, arguments.out, arguments.format)
     if arguments.check:
         _check(picture, files)
     else:
         _write(files)
     return 0
+
+
+def files_of(picture: Picture, folder: Path, ending: str = "svg") -> dict[Path, bytes]:
+    """The picture and the numbers behind it, as they are written."""
+    return {
+        folder / f"{picture.name}.{ending}": render(picture, ending),
+        folder / f"{picture.name}.csv": picture.as_csv().encode(),
+    }
 
 
 def _write(files: dict[Path, bytes]) -> None:
@@ -111,6 +124,7 @@ def _parser() -> Parser:
     parser.add_argument("--datasets", nargs="+", default=[], metavar="DATASET", help="only these")
     parser.add_argument("--out", type=Path, default=Path("paper_tables/figures"), metavar="DIR", help="where files go")
     parser.add_argument("--check", action="store_true", help="draw nothing; fail if a file is not what it should be")
+    add_leave_out_older(parser)
     add_results(parser)
     add_json(parser)
     return parser

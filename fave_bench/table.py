@@ -1,12 +1,13 @@
 """python -m fave_bench.table: the papers' tables, rendered from records."""
 
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from fave_bench import data
-from fave_bench.cli import Parser, add_json, add_results, entry, say
+from fave_bench.cli import Parser, add_json, add_leave_out_older, add_results, entry, say
 from fave_bench.data.sequences import Sequences
 from fave_bench.errors import BenchError, UsageError, unknown
 from fave_bench.evaluation.protocols import PROTOCOLS
@@ -14,6 +15,7 @@ from fave_bench.files import write_text
 from fave_bench.records import Record, Store
 from fave_bench.records.measurements import measurements
 from fave_bench.rendering.boards import boards
+from fave_bench.rendering.comparable import comparable
 from fave_bench.rendering.diversity import diversity
 from fave_bench.rendering.efficiency import efficiency
 from fave_bench.rendering.formats import FORMATS
@@ -35,6 +37,8 @@ class Request:
     datasets: tuple[str, ...] = ()
     letters: bool = False
     """Mark which rows beat which."""
+    leave_out_older: bool = False
+    """Leave runs of older protocol versions out, instead of refusing to mix them with others."""
 
     @cached_property
     def store(self) -> Store:
@@ -42,8 +46,8 @@ class Request:
 
     @cached_property
     def records(self) -> list[Record]:
-        """All valid records of the results folder."""
-        return list(self.store.records())
+        """All valid records of the results folder that may stand in one table."""
+        return comparable(self.store.records(), leave_out_older=self.leave_out_older)
 
 
 def _overall(request: Request) -> Table:
@@ -92,19 +96,30 @@ TABLES: dict[str, Callable[[Request], Table]] = {
     "subgroups": _subgroups,
     "diversity": _diversity,
 }
-"""A new table is one function from a request."""
+"""A new table is one function from a request. It raises NothingToShow where nothing it shows was run or measured."""
+FROM_DATA = frozenset({"subgroups"})
+"""Tables that read datasets beside records, so that a clone without data cannot render them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write every format below --out, or print one, or check that what is written is current."""
     arguments = _parser().parse_args(argv)
-    if arguments.name not in TABLES:
-        raise unknown("table", arguments.name, TABLES)
-    protocols = (arguments.protocol,) if arguments.protocol else ()
-    if arguments.letters and arguments.name != "overall":
-        raise UsageError(f"--letters: only table overall has them, not {arguments.name}")
-    table = TABLES[arguments.name](Request(arguments.results, protocols, tuple(arguments.datasets), arguments.letters))
     ending = "json" if arguments.json else arguments.format
+    if arguments.check and arguments.name is None:
+        return _check_everything(arguments, ending)
+    name = arguments.name or "overall"
+    if name not in TABLES:
+        raise unknown("table", name, TABLES)
+    if arguments.letters and name != "overall":
+        raise UsageError(f"--letters: only table overall has them, not {name}")
+    request = Request(
+        arguments.results,
+        protocols=(arguments.protocol,) if arguments.protocol else (),
+        datasets=tuple(arguments.datasets),
+        letters=arguments.letters,
+        leave_out_older=arguments.leave_out_older,
+    )
+    table = TABLES[name](request)
     if arguments.check:
         _check(table, arguments.out, [ending] if ending else list(FORMATS))
     elif ending:
@@ -130,15 +145,29 @@ def _check(table: Table, folder: Path, endings: list[str]) -> None:
     say(f"{len(paths)} files of {table.name} are what the records give")
 
 
+def _check_everything(arguments: Namespace, chosen: str | None) -> int:
+    if chosen or arguments.protocol or arguments.datasets or arguments.leave_out_older:
+        raise UsageError("--check without --name looks at all that is rendered; give --name to narrow a table down")
+    from fave_bench.published import check  # it renders the tables of this module, among others
+
+    say(f"{check(arguments.results, arguments.out)} files below {arguments.out} are what the records give")
+    return 0
+
+
 def _parser() -> Parser:
     parser = Parser("table", __doc__ or "", "python -m fave_bench.table --name overall --format md")
-    parser.add_argument("--name", default="overall", help=f"which table: {', '.join(TABLES)} (default overall)")
+    parser.add_argument("--name", help=f"which table: {', '.join(TABLES)} (default overall)")
     parser.add_argument("--format", choices=FORMATS, help="print this format on stdout; without it, write all of them")
     parser.add_argument("--protocol", choices=PROTOCOLS, help="only this one (default: all)")
     parser.add_argument("--datasets", nargs="+", default=[], metavar="DATASET", help="only these")
     parser.add_argument("--letters", action="store_true", help="overall: raise the letters of the rows a cell beats")
     parser.add_argument("--out", type=Path, default=Path("paper_tables"), metavar="DIR", help="where files are written")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is not what it should be")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; fail if a file is not what it should be: of the table named, or of all that is rendered",
+    )
+    add_leave_out_older(parser)
     add_results(parser)
     add_json(parser)
     return parser

@@ -105,7 +105,10 @@ def test_a_campaign_does_what_is_missing_and_renders(csv, tmp_path, capsys, monk
     assert ending(campaign.main, [*arguments, "--plan"]) == 0
     assert "3 runs" in capsys.readouterr().out
     assert ending(campaign.main, arguments) == 0
-    assert "0 of 3 runs are recorded" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "0 of 3 runs are recorded" in said.err
+    assert said.out.endswith(f"report: {tmp_path / 'tables' / 'report.html'}\n")
+    assert "Popularity" in (tmp_path / "tables" / "report.html").read_text()
     assert {r.training.stopped_because for r in Store(tmp_path / "results").records()} == {"budget", "closed-form"}
     rendered = (tmp_path / "tables" / "overall.md").read_text()
     assert "mine" in rendered and "†" in rendered

@@ -1,6 +1,6 @@
 """The dataset card for people and for programs, and the lines that say how the data differ from the paper's."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -15,16 +15,22 @@ COUNTS = ("users", "items", "actions")
 
 def differences(entry: Entry, sequences: Sequences, card: Card) -> list[str]:
     """One line for each way in which these data are not the paper's; empty where nothing is known to differ."""
-    printed = {count: getattr(entry, count) for count in COUNTS}
-    off = [
-        f"{getattr(card, count):,} {count}, the paper prints {number:,}"
-        for count, number in printed.items()
-        if number is not None and number != getattr(card, count)
-    ]
-    found = ["; ".join(off) + (f" ({entry.note})" if entry.note else "")] if off else []
+    off = other_counts(entry, {count: getattr(card, count) for count in COUNTS})
+    found = [off] if off else []
     if entry.fingerprint and entry.fingerprint != sequences.fingerprint:
         found.append("not the public sequences behind the paper's tables" + _likely_cause(card, same_counts=not off))
     return found
+
+
+def other_counts(entry: Entry, counts: Mapping[str, int]) -> str:
+    """Which of COUNTS are not the paper's, and what is known of the reason; empty where all that is printed agrees."""
+    printed = {count: getattr(entry, count) for count in COUNTS}
+    off = [
+        f"{counts[count]:,} {count}, the paper prints {number:,}"
+        for count, number in printed.items()
+        if number is not None and number != counts[count]
+    ]
+    return "; ".join(off) + (f" ({entry.note})" if off and entry.note else "")
 
 
 def _likely_cause(card: Card, *, same_counts: bool) -> str:

@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,11 +71,14 @@ class Store:
 
     def find(self, key: str) -> Record:
         """The one record whose key is, or begins with, `key`; BenchError where there is none, or more than one."""
-        found = [record for record in self.records() if key and record.key.startswith(key)]
+        known = {record.key: record for record in self.records()}
+        found = [record for record in known.values() if key and record.key.startswith(key)]
         if len(found) == 1:
             return found[0]
         if not found:
-            raise BenchError(f"no run '{key}' in {self.root}")
+            near = [known[other] for other in get_close_matches(key, known, n=3, cutoff=0.3)]
+            hint = ", ".join(f"{record.key} ({record.dataset.name} {record.model} {record.setting})" for record in near)
+            raise BenchError(f"no run '{key}' in {self.root}" + (f"; nearest: {hint}" if hint else ""))
         raise BenchError(f"'{key}' could be any of {', '.join(record.key for record in found)}; give more digits")
 
     def ranks(self, record: Record) -> dict[str, PhaseRanks]:

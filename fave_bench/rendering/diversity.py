@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from fave_bench.errors import BenchError
+from fave_bench.errors import NothingToShow
 from fave_bench.records import Record
 from fave_bench.rendering.boards import Board, Line, boards
 from fave_bench.rendering.diversity_block import block, printed, shared_space
@@ -20,11 +20,11 @@ def diversity(
 ) -> Table:
     """One block a dataset, where some run recorded its diversity; `models` gives the order of the paper's models.
 
-    Raises BenchError where no run did, UsageError for a dataset nobody has heard of.
+    Raises NothingToShow where no run did, UsageError for a dataset nobody has heard of.
     """
     found = list(_boards(chosen(records, datasets, models), models, papers))
     if not found:
-        raise BenchError(
+        raise NothingToShow(
             f"no run{' of ' + ', '.join(datasets) if datasets else ''} has recorded its diversity; runs made before it "
             "was measured are never changed, so make them again with another --results folder"
         )

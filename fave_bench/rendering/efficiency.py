@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from fave_bench.errors import BenchError, unknown
+from fave_bench.errors import NothingToShow, unknown
 from fave_bench.records.measurements import FlopsRow, LatencyRow
 from fave_bench.rendering.efficiency_cost import cost_block, cost_facts
 from fave_bench.rendering.efficiency_legend import legend
@@ -22,11 +22,11 @@ def efficiency(
 ) -> Table:
     """Two blocks a dataset, cost and (once per device) speed, of rows that are each the newest of their kind.
 
-    Raises BenchError where nothing was measured at all, UsageError for a dataset nobody has heard of. A dataset that
+    Raises NothingToShow where nothing was measured at all, UsageError for a dataset nobody has heard of. A dataset that
     was only printed shows the paper's numbers.
     """
     if not flops and not any(latency.values()):
-        raise BenchError(
+        raise NothingToShow(
             "nothing was measured yet; `python -m fave_bench.measure --what flops` and "
             "`python -m fave_bench.measure --what latency` measure what this table shows"
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from fave_bench.errors import BenchError, unknown
+from fave_bench.errors import NothingToShow, unknown
 from fave_bench.evaluation.protocols import PROTOCOLS, versions
 from fave_bench.records import Record
 from fave_bench.rendering.boards import boards
@@ -27,8 +27,8 @@ def overall(
 
     `letters` says where ranks are read; with it, cells carry letters of the rows they beat significantly.
 
-    Raises BenchError where no record is left to show, UsageError for a dataset nobody has heard of. Records made under
-    an older version of a protocol are left out.
+    Raises NothingToShow where no record is left to show, UsageError for a dataset nobody has heard of. Records made
+    under an older version of a protocol are left out.
     """
     asked = [protocol for name, protocol in PROTOCOLS.items() if not protocols or name in protocols]
     found = boards(chosen(records, datasets, papers), datasets, papers)
@@ -51,7 +51,7 @@ def overall(
 def chosen(records: Iterable[Record], datasets: Sequence[str], papers: Overall) -> list[Record]:
     """Records of the protocols' current versions, those of `datasets` if any are named.
 
-    Raises BenchError where none is left, UsageError for a dataset nobody has heard of.
+    Raises NothingToShow where none is left, UsageError for a dataset nobody has heard of.
     """
     current = [record for record in records if record.protocols == versions()]
     known = {*papers.datasets, *(record.dataset.name for record in current)}
@@ -60,5 +60,5 @@ def chosen(records: Iterable[Record], datasets: Sequence[str], papers: Overall) 
             raise unknown("dataset", name, known)
     found = [record for record in current if not datasets or record.dataset.name in datasets]
     if not found:
-        raise BenchError(f"no finished run{' of ' + ', '.join(datasets) if datasets else ''} to make this table of")
+        raise NothingToShow(f"no finished run{' of ' + ', '.join(datasets) if datasets else ''} to make this table of")
     return found

@@ -16,6 +16,8 @@ FORMATS = ("svg", "png", "pdf")
 PALETTE = ("#0072B2", "#009E73", "#CC79A7", "#D55E00", "#E69F00", "#56B4E9")
 """Distinct to colour-blind readers as well (Okabe & Ito 2008); its yellow is too light on white."""
 INK, QUIET, FAINT, SHADE = "#1b1f24", "#59636e", "#d0d7de", "#f3f6f9"
+CAPTION = "caption"
+"""Label of the text that `panels` writes below a figure."""
 CAPTION_SIZE, CAPTION_LEADING = 7.5, 0.155
 """Points, and inches from one line to the next."""
 STYLE: dict[str, Any] = {
@@ -65,6 +67,23 @@ def render(picture: Picture, ending: str) -> bytes:
     return file.getvalue()
 
 
+def bare_svg(picture: Picture) -> str:
+    """The picture without the caption that `panels` puts below it, for a page that sets the words itself."""
+    from matplotlib.transforms import Bbox
+
+    file = io.BytesIO()
+    with styled():
+        figure = picture.draw()
+        width, height = figure.get_size_inches()
+        foot = 0.0
+        for text in [text for text in figure.texts if text.get_label() == CAPTION]:
+            foot = text.get_position()[1] * height
+            text.remove()
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None},
+                       bbox_inches=Bbox([[0, foot], [width, height]]))  # fmt: skip
+    return file.getvalue().decode()
+
+
 def panels(count: int, caption: str, *, width: float = 7.6, height: float = 5.0) -> "tuple[Figure, list[Axes]]":
     """A figure of `count` equal panels of that many inches, at most two abreast, over its caption."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -86,7 +105,7 @@ def panels(count: int, caption: str, *, width: float = 7.6, height: float = 5.0)
         axes.set_visible(place < count)
     figure.text(
         left / (across * width), (foot - 0.02) / tall, "\n".join(lines),
-        size=CAPTION_SIZE, color=QUIET, va="top", linespacing=1.45,
+        size=CAPTION_SIZE, color=QUIET, va="top", linespacing=1.45, label=CAPTION,
     )  # fmt: skip
     return figure, list(grid.flat)[:count]
 

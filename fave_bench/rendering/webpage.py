@@ -6,8 +6,9 @@ from fave_bench.rendering.columns import spans
 from fave_bench.rendering.table_model import Block, Cell, Column, Difference, Table, parts
 
 EMPHASIS = {"best": "strong", "second": "u"}
-STYLE = """\
-body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 2rem auto; max-width: 110rem; padding: 0 1rem }
+BODY_STYLE = """\
+body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 2rem auto; max-width: 110rem; padding: 0 1rem }"""  # noqa: E501
+GRID_STYLE = """\
 .block { overflow-x: auto; margin: 2rem 0 }
 table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; white-space: nowrap }
 caption { text-align: left; font-weight: 600; font-size: 15px; padding: .4rem 0 }
@@ -18,8 +19,8 @@ tbody th { font-weight: 500; position: sticky; left: 0; background: #fff }
 tbody tr:nth-child(even) > * { background: #f6f8fa }
 .number { text-align: right }
 .first { border-left: 1px solid #d0d7de }
-.reproduced { color: #116329 } .lower { color: #a40e26 } .higher { color: #0550ae } .quiet { color: #59636e }
-@media print { .block { overflow: visible } body { margin: 0 } }"""  # noqa: E501
+.reproduced { color: #116329 } .lower { color: #a40e26 } .higher { color: #0550ae } .quiet { color: #59636e }"""
+PRINT_STYLE = "@media print { .block { overflow: visible } body { margin: 0 } }"
 
 
 def webpage(table: Table) -> str:
@@ -31,24 +32,26 @@ def webpage(table: Table) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(table.title)}</title>
 <style>
-{STYLE}
+{BODY_STYLE}
+{GRID_STYLE}
+{PRINT_STYLE}
 </style>
 </head>
 <body>
 <h1>{escape(table.title)}</h1>
-{fragment(table)}
+{_fragment(table)}
 </body>
 </html>
 """
 
 
-def fragment(table: Table) -> str:
-    """The legend and the grids, to stand in any page that brings its own style."""
+def _fragment(table: Table) -> str:
     legend = "\n".join(f"<li>{escape(sentence)}</li>" for sentence in table.legend)
-    return f'<ul class="legend">\n{legend}\n</ul>\n' + "\n".join(_block(block) for block in table.blocks)
+    return f'<ul class="legend">\n{legend}\n</ul>\n' + "\n".join(grid(block) for block in table.blocks)
 
 
-def _block(block: Block) -> str:
+def grid(block: Block) -> str:
+    """One grid with its caption, to stand in any page that brings GRID_STYLE."""
     starts = _starts(block.columns)
     body = "\n".join(_row(row, block.columns, starts) for row in block.rows)
     return f"""<div class="block">

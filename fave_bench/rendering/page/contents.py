@@ -1,0 +1,25 @@
+"""What the report is made of: records, measurements, and every table and figure that they give."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fave_bench.records import Record
+from fave_bench.records.measurements import Measurement
+from fave_bench.rendering.picture import Picture
+from fave_bench.rendering.table_model import Scalar, Table
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A pure function of results/ and of the papers' printed numbers."""
+
+    records: tuple[Record, ...]
+    measurements: tuple[Measurement, ...]
+    tables: tuple[Table, ...]
+    pictures: tuple[Picture, ...]
+
+    def rows(self, table: str, **wanted: Scalar) -> Iterator[dict[str, Scalar]]:
+        """The flat rows of the table of that name in which every column `wanted` has its value; none without it."""
+        for found in self.tables:
+            if found.name == table:
+                yield from (row for row in found.rows if all(row[key] == value for key, value in wanted.items()))

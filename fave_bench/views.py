@@ -1,0 +1,46 @@
+"""All that a results folder gives: every table and every figure of which something was run or measured."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import get_args
+
+from fave_bench import figure, table
+from fave_bench.errors import NothingToShow
+from fave_bench.records.measurements import What, measurements
+from fave_bench.rendering.page.contents import Contents
+from fave_bench.rendering.picture import Picture
+from fave_bench.rendering.table_model import Table
+
+FROM_PRINTED: dict[str, Callable[[], Table]] = {}
+"""Tables of the report that need no run: what can be said of the papers' printed numbers alone."""
+
+
+def contents(results: Path) -> Contents:
+    """What the report shows. Raises NothingToShow where nothing was run or measured."""
+    made = tuple(tables(results))
+    if not made:
+        raise NothingToShow(f"no finished run and no measurement in {results} to show")
+    return Contents(
+        records=tuple(table.Request(results).records),
+        measurements=tuple(one for what in get_args(What) for one in measurements(results, what)),
+        tables=(*made, *(make() for make in FROM_PRINTED.values())),
+        pictures=tuple(pictures(results)),
+    )
+
+
+def tables(results: Path) -> Iterator[Table]:
+    """In the order of `table.TABLES`, without those that need a dataset's files beside records."""
+    request = table.Request(results)
+    for name, make in table.TABLES.items():
+        if name not in table.FROM_DATA:
+            with suppress(NothingToShow):
+                yield make(request)
+
+
+def pictures(results: Path) -> Iterator[Picture]:
+    """In the order of `figure.FIGURES`."""
+    request = figure.Request(results)
+    for make in figure.FIGURES.values():
+        with suppress(NothingToShow):
+            yield make(request)
