@@ -1,6 +1,6 @@
 """Runs that differ in their seed alone, as one line of a table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -23,9 +23,25 @@ class Value:
     """What another draw of users would change, averaged over seeds."""
 
     @property
+    def spread(self) -> float:
+        """What a bar shows: the deviation over seeds, or for a single one the sampling error."""
+        return self.sampling_error if self.deviation is None else self.deviation
+
+    @property
     def uncertainty(self) -> float:
         """Both sources together; a single seed says nothing about seeds and adds nothing."""
         return float((self.sampling_error**2 + (self.deviation or 0.0) ** 2) ** 0.5)
+
+
+def over_seeds(found: Sequence[tuple[float, float]]) -> Value:
+    """One (fraction, standard error) a seed -> percent over seeds."""
+    values = [100 * value for value, _ in found]
+    return Value(
+        mean=fmean(values),
+        seeds=len(values),
+        deviation=stdev(values) if len(values) > 1 else None,
+        sampling_error=fmean(100 * error for _, error in found),
+    )
 
 
 @dataclass(frozen=True)
@@ -43,13 +59,7 @@ class Summary:
         tests = [(_test(r.metrics, protocol), _test(r.standard_errors, protocol)) for r in self.records]
         if any(metric not in metrics or metric not in errors for metrics, errors in tests):
             return None
-        values = [100 * metrics[metric] for metrics, _ in tests]
-        return Value(
-            mean=fmean(values),
-            seeds=len(values),
-            deviation=stdev(values) if len(values) > 1 else None,
-            sampling_error=fmean(100 * errors[metric] for _, errors in tests),
-        )
+        return over_seeds([(metrics[metric], errors[metric]) for metrics, errors in tests])
 
     @cached_property
     def stopped_because(self) -> str:
