@@ -21,12 +21,16 @@ def kept_runs(
 ) -> Iterator[tuple[Record, Sequences, GenerativeRecommender]]:
     """Record, data and model of each run asked for whose class is `wanted`, that is, of `what` in words.
 
-    A run that cannot be restored here is named on stderr and left out. Raises BenchError where no run is left.
+    Runs without weights here are counted on stderr and left out, and one that cannot be restored is named. Raises
+    BenchError where no run is left.
     """
-    store, load, found = Store(request.results), cache(data.load), False
+    store, load, found, absent = Store(request.results), cache(data.load), False, 0
     for record in store.records():
         kind = registry.load(record.model) if _asked(record, request) else None
         if not (kind and issubclass(kind, GenerativeRecommender) and wanted(kind)):
+            continue
+        if not store.keeps_weights(record):
+            absent += 1
             continue
         try:
             sequences = load(record.dataset.name)
@@ -42,6 +46,8 @@ def kept_runs(
             f"no recorded run of {what} in {request.results} has its weights on this machine; "
             "`python -m fave_bench.run` makes one and keeps them"
         )
+    if absent:
+        say(f"left out {absent} run{'s' * (absent > 1)} without weights on this machine")
 
 
 def labels(record: Record) -> dict[str, object]:

@@ -42,13 +42,13 @@ def parser() -> Parser:
     p = Parser(
         "measure",
         "Measure cost and speed, and keep the rows below results/measured/.\n\n"
-        "  flops     multiply-accumulates of scoring one user, in the papers' convention and complete\n"
-        "  latency   from a history to its 20 best items, one user and 512, as released, eager and optimised\n"
-        "  training  samples a second, model by model and stage by stage\n"
-        "  scale     time and memory on Steam-shaped data, and how they grow\n"
-        "  steps     accuracy of recorded runs whose weights are on this machine, at other numbers of sampler steps\n"
+        "  flops         multiply-accumulates of scoring one user, in the papers' convention and complete\n"
+        "  latency       from a history to its 20 best items, one user and 512, as released, eager and optimised\n"
+        "  training      samples a second, model by model and stage by stage\n"
+        "  scale         time and memory on Steam-shaped data, and how they grow\n"
+        "  steps         accuracy of recorded runs whose weights are on this machine, in other numbers of steps\n"
         "  trajectories  these runs' states from the prior to the prediction, in a plane, and how straight they go\n"
-        "  priors    where these runs may start: noise and the model's own priors, beside the targets",
+        "  priors        where these runs may start: noise and the model's own priors, beside the targets",
         "python -m fave_bench.measure --what latency --models fave fmrec --datasets ml-100k",
     )
     p.add_argument("--what", required=True, choices=get_args(What))

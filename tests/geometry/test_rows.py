@@ -140,3 +140,14 @@ def test_what_cannot_be_measured_is_one_sentence(tmp_path: Path) -> None:
     weights.unlink()
     with pytest.raises(BenchError, match=r"no recorded run of a generative model in .* has its weights"):
         take(tmp_path, "trajectories")
+
+
+def test_runs_without_weights_are_counted_and_one_that_changed_is_named(tmp_path: Path, capsys: Any) -> None:
+    kept, lost = keep_run(tmp_path, **FAVE), keep_run(tmp_path, **FAVE, seed=1)
+    (tmp_path / "demo" / "fave" / lost.key / "weights.safetensors").unlink()
+    take(tmp_path, "priors")
+    assert "left out 1 run without weights on this machine" in capsys.readouterr().err
+    (tmp_path / "demo" / "fave" / kept.key / "weights.safetensors").write_bytes(b"edited")
+    with pytest.raises(BenchError, match="no recorded run"):
+        take(tmp_path, "priors")
+    assert f"skipped demo fave released seed 0 ({kept.key})" in capsys.readouterr().err
