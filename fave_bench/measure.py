@@ -1,4 +1,4 @@
-"""Verb: measure what models cost — multiply-accumulates, latency, training speed, growth with the data."""
+"""Verb: measure what models cost, and what their recorded runs do — at other numbers of steps, on their way."""
 
 import importlib
 import json
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, get_args
 
 from fave_bench.cli import Parser, add_device, add_json, add_results, entry, say
 from fave_bench.errors import UsageError, unknown
-from fave_bench.records.measurements import Execution, Measurement, Row, What, as_lines, write
+from fave_bench.records.measurements import Execution, Measurement, What, as_lines, write
+from fave_bench.records.row import Row
 
 if TYPE_CHECKING:
     import torch
@@ -45,11 +46,13 @@ def parser() -> Parser:
     p = Parser(
         "measure",
         "Measure cost and speed, and keep the rows below results/measured/.\n\n"
-        "  flops     multiply-accumulates of scoring one user, in the papers' convention and complete\n"
-        "  latency   from a history to its 20 best items, one user and 512, as released, eager and optimised\n"
-        "  training  samples a second, model by model and stage by stage\n"
-        "  scale     time and memory on Steam-shaped data, and how they grow\n"
-        "  steps     accuracy of recorded runs whose weights are on this machine, at other numbers of sampler steps",
+        "  flops         multiply-accumulates of scoring one user, in the papers' convention and complete\n"
+        "  latency       from a history to its 20 best items, one user and 512, as released, eager and optimised\n"
+        "  training      samples a second, model by model and stage by stage\n"
+        "  scale         time and memory on Steam-shaped data, and how they grow\n"
+        "  steps         accuracy of recorded runs whose weights are on this machine, in other numbers of steps\n"
+        "  trajectories  these runs' states from the prior to the prediction, in a plane, and how straight they go\n"
+        "  priors        where these runs may start: noise and the model's own priors, beside the targets",
         "python -m fave_bench.measure --what latency --models fave fmrec --datasets ml-100k",
     )
     p.add_argument("--what", required=True, choices=get_args(What))
@@ -86,7 +89,7 @@ def parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print the rows and store them."""
     arguments = parser().parse_args(argv)
-    from fave_bench.efficiency.environment import describe, resolve_device
+    from fave_bench.efficiency.environment import resolve_device
     from fave_bench.models import registry
 
     if not arguments.seconds > 0:
@@ -111,32 +114,40 @@ def main(argv: Sequence[str] | None = None) -> int:
         test_set=not arguments.no_test_set,
         compiled=arguments.compile,
     )
+    rows = take(arguments.what, request)
+    if arguments.json:
+        print(json.dumps({"rows": [row.model_dump(mode="json") for row in rows]}, ensure_ascii=False))
+    else:
+        print("\n".join(as_lines(rows)))
+    return 0
+
+
+def take(what: What, request: Request) -> list[Row]:
+    """Measure one kind and store it, with progress on stderr. Raises UsageError where there is nothing to measure."""
+    from fave_bench.efficiency.environment import describe
+
     rows = []
-    for row in _rows(arguments.what, request):
+    for row in _rows(what, request):
         say(as_lines([row])[1])
         rows.append(row)
     if not rows:
         raise UsageError("nothing to measure: no row of a preset has such a setting")
     measurement = Measurement.model_validate(
         {
-            "what": arguments.what,
+            "what": what,
             "measured_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "environment": describe(request.device),
             "rows": rows,
         }
     )
-    path = write(request.results, measurement)
-    if arguments.json:
-        print(json.dumps({"rows": [row.model_dump(mode="json") for row in rows]}, ensure_ascii=False))
-    else:
-        print("\n".join(as_lines(rows)))
-    say(f"kept in {path}")
-    return 0
+    say(f"kept in {write(request.results, measurement)}")
+    return rows
 
 
 def _rows(what: What, request: Request) -> Iterator[Row]:
     """The rows of one kind; its module has a function `rows` and is imported when asked for."""
-    module = importlib.import_module(f"fave_bench.efficiency.{what}")
+    package = "geometry" if what in ("trajectories", "priors") else "efficiency"
+    module = importlib.import_module(f"fave_bench.{package}.{what}")
     rows: Iterator[Row] = module.rows(request)
     return rows
 

@@ -146,7 +146,7 @@ def _check(table: Table, folder: Path, endings: list[str]) -> None:
 
 
 def _check_everything(arguments: Namespace, chosen: str | None) -> int:
-    if chosen or arguments.protocol or arguments.datasets or arguments.leave_out_older:
+    if chosen or arguments.protocol or arguments.datasets or arguments.letters or arguments.leave_out_older:
         raise UsageError("--check without --name looks at all that is rendered; give --name to narrow a table down")
     from fave_bench.published import check  # it renders the tables of this module, among others
 

@@ -1,19 +1,19 @@
 """All that a results folder gives: every table and every figure of which something was run or measured."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 
 from fave_bench import figure, table
 from fave_bench.errors import NothingToShow
+from fave_bench.forensics.audit import findings
+from fave_bench.forensics.reading import shipped
 from fave_bench.records.measurements import What, measurements
+from fave_bench.rendering.audit_table import audit_table
 from fave_bench.rendering.page.contents import Contents
 from fave_bench.rendering.picture import Picture
 from fave_bench.rendering.table_model import Table
-
-FROM_PRINTED: dict[str, Callable[[], Table]] = {}
-"""Tables of the report that need no run: what can be said of the papers' printed numbers alone."""
 
 
 def contents(results: Path) -> Contents:
@@ -24,7 +24,7 @@ def contents(results: Path) -> Contents:
     return Contents(
         records=tuple(table.Request(results).records),
         measurements=tuple(one for what in get_args(What) for one in measurements(results, what)),
-        tables=(*made, *(make() for make in FROM_PRINTED.values())),
+        tables=(*made, audited()),
         pictures=tuple(pictures(results)),
     )
 
@@ -36,6 +36,12 @@ def tables(results: Path) -> Iterator[Table]:
         if name not in table.FROM_DATA:
             with suppress(NothingToShow):
                 yield make(request)
+
+
+def audited() -> Table:
+    """What arithmetic says of the papers' printed tables, for which no run is needed."""
+    papers = shipped()
+    return audit_table(papers, findings(papers))
 
 
 def pictures(results: Path) -> Iterator[Picture]:

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any, get_args
 
-from fave_bench.records.measurements import ROWS, FlopsRow, LatencyRow, Measurement, Row, What, write
+from fave_bench.records.measurements import ROWS, FlopsRow, LatencyRow, Measurement, What, write
+from fave_bench.records.row import Row
 
 DEVICE = {"device": "test device", "threads": 2, "torch": "2.0"}
 

@@ -29,10 +29,10 @@ CUT: dict[str, Any] = {"model": "cut", "title": "Cut", "stopped_because": "budge
 
 
 def in_steps(record: Record, steps: int, value: float) -> StepsRow:
-    metrics = {protocol: {"N@20": value} for protocol in ("filtered", "released")}
+    metrics, errors = ({protocol: {"N@20": x} for protocol in ("filtered", "released")} for x in (value, 0.01))
     return StepsRow(
         model=record.model, title=record.title, dataset=record.dataset.name, setting=record.setting,
-        run=record.key, steps=steps, metrics=metrics, truncated=record.truncated,
+        run=record.key, steps=steps, metrics=metrics, standard_errors=errors, truncated=record.truncated,
     )  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def test_the_data_are_those_of_the_records_and_the_measurements() -> None:
     assert float(flow[30]["spread"]) == pytest.approx(
         100 * record.standard_errors["filtered"]["test"]["N@20"], abs=1e-5
     )
-    assert (float(flow[4]["value"]), flow[4]["spread"]) == (30.0, "")
+    assert (flow[4]["value"], flow[4]["spread"]) == ("30.0", "1.0")
     (plain,) = (row for row in rows if row["model"] == "plain")
     assert (plain["p50_ms"], plain["steps"], plain["on_front"]) == ("2.0", "", "true")
     assert json.loads(picture().as_json())["rows"][0]["metric"] == "N@20"

@@ -98,7 +98,7 @@ def test_letters_are_files_of_their_own_and_can_be_checked(store: Store, tmp_pat
     asked = ["--results", str(store.root), "--out", str(tmp_path / "tables"), "--datasets", "toy"]
     main([*asked, "--letters"])
     assert {path.stem for path in (tmp_path / "tables").iterdir()} == {"overall-letters"}
-    assert main([*asked, "--letters", "--check"]) == 0
+    assert main([*asked, "--name", "overall", "--letters", "--check"]) == 0
     with pytest.raises(UsageError, match="--letters: only table overall has them, not efficiency"):
         main([*asked, "--name", "efficiency", "--letters"])
 

@@ -138,6 +138,9 @@ class GenerativeRecommender(Recommender):
     step_method: ClassVar[str] = ""
     """The method, of tensors alone, in which every step of the sampler spends its time; an optimised execution of many
     steps compiles it instead of the whole loop. Empty: there is none."""
+    priors: ClassVar[dict[str, dict[str, Any]]] = {}
+    """Name of a prior other than plain noise -> the configuration that makes the model start from it. The figure of
+    priors compares them with noise, on the same weights."""
 
     def sampler_steps(self) -> int:
         """Steps the sampler takes when the caller names none."""

@@ -30,7 +30,7 @@ Printed numbers: paper_tables/reference/table1_overall.csv and table2_ablation.c
 """
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -139,6 +139,10 @@ class Fave(FlowRecommender):
     title = "FAVE"
     released_root = "fave.xstart_model"
     released_stage = "finetune"
+    priors: ClassVar[dict[str, dict[str, Any]]] = {
+        "anchor, released": {"prior": "anchor", "anchor": "left_index_bug"},
+        "anchor, paper": {"prior": "anchor", "anchor": "valid"},
+    }
 
     def __init__(self, config: FaveConfig, num_items: int) -> None:
         rates = torch.linspace(0, config.drop_path, config.blocks).tolist()

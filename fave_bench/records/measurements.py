@@ -1,4 +1,4 @@
-"""Measurements of speed and cost: what `python -m fave_bench.measure` leaves behind, one file a call, never changed.
+"""Measurements: what `python -m fave_bench.measure` leaves behind, one file a call, never changed.
 
 results/measured/<what>/<time>-<digest>.json holds the rows of one call and the environment they were taken in. Newer
 files do not replace older ones; a view takes the newest row of each kind for the device it shows.
@@ -10,32 +10,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import ConfigDict, Field, FiniteFloat, ValidationError
 
 from fave_bench.cli import say
 from fave_bench.errors import BenchError
 from fave_bench.files import write_text
+from fave_bench.records.geometry_rows import PriorsRow, TrajectoriesRow
+from fave_bench.records.row import Frozen, Row, RunRow
 
 SCHEMA = 1
 FOLDER = "measured"
-What = Literal["flops", "latency", "training", "scale", "steps"]
+What = Literal["flops", "latency", "training", "scale", "steps", "trajectories", "priors"]
 Execution = Literal["released", "eager", "optimised"]
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=())
-
-
-class Row(_Frozen):
-    """What every row says: which model, configured how, for which data."""
-
-    model: str
-    """Name in the registry."""
-    title: str
-    """How tables print it."""
-    dataset: str
-    setting: str
-    variant: str = ""
 
 
 class FlopsRow(Row):
@@ -66,11 +52,11 @@ class LatencyRow(Row):
     p95_ms: FiniteFloat
     p99_ms: FiniteFloat
     calls: int
-    parts_ms: dict[str, FiniteFloat] = {}
+    parts_ms: dict[str, FiniteFloat] = Field(default_factory=dict)
     """Median of each part, measured alone: `encode`, `sampler`, `score`, `top-k`; empty where it has no parts."""
     test_seconds: FiniteFloat | None = None
     """The whole test set with exact ranks, end to end, at this batch size; null where it was not asked for."""
-    raw_ms: list[FiniteFloat] = []
+    raw_ms: list[FiniteFloat] = Field(default_factory=list)
     """Timed calls in order: all of them, or 1,000 to 2,000 evenly spaced ones."""
 
 
@@ -104,16 +90,14 @@ class ScaleRow(Row):
     """Resident memory of the process at its highest, which did only this part and what it needs."""
 
 
-class StepsRow(Row):
+class StepsRow(RunRow):
     """Accuracy of one run's weights sampled in another number of steps."""
 
-    run: str
-    """Key of the record whose weights were used."""
     steps: int
     metrics: dict[str, dict[str, FiniteFloat]]
     """Protocol -> metric -> fraction, over the test users."""
-    truncated: bool
-    """The run was stopped by its budget."""
+    standard_errors: dict[str, dict[str, FiniteFloat]]
+    """Sampling error of each metric, as in a record."""
 
 
 ROWS: dict[What, type[Row]] = {
@@ -122,10 +106,12 @@ ROWS: dict[What, type[Row]] = {
     "training": TrainingRow,
     "scale": ScaleRow,
     "steps": StepsRow,
+    "trajectories": TrajectoriesRow,
+    "priors": PriorsRow,
 }
 
 
-class Measurement(_Frozen):
+class Measurement(Frozen):
     """One call of the verb."""
 
     version: int = Field(SCHEMA, alias="schema")
@@ -134,7 +120,15 @@ class Measurement(_Frozen):
     """UTC, ISO 8601."""
     environment: dict[str, str | int | float | bool | None]
     """As in a record: device, threads, versions, commit."""
-    rows: list[FlopsRow] | list[LatencyRow] | list[TrainingRow] | list[ScaleRow] | list[StepsRow]
+    rows: (
+        list[FlopsRow]
+        | list[LatencyRow]
+        | list[TrainingRow]
+        | list[ScaleRow]
+        | list[StepsRow]
+        | list[TrajectoriesRow]
+        | list[PriorsRow]
+    )
 
     model_config = ConfigDict(populate_by_name=True)
 

@@ -93,6 +93,10 @@ class Store:
         """The trained weights; BenchError where this machine does not have them."""
         return siblings.load_weights(self._verified(record, siblings.WEIGHTS))
 
+    def keeps_weights(self, record: Record) -> bool:
+        """Whether this machine has the weights; a clone does not."""
+        return (self.folder(record) / siblings.WEIGHTS).is_file()
+
     def _verified(self, record: Record, name: str) -> Path:
         folder = self.folder(record)
         if not (folder / name).is_file():

@@ -42,6 +42,30 @@ class Board:
     lines: tuple[Line, ...]
 
     @property
+    def run_lines(self) -> list[Line]:
+        """The lines that were run, without the cut-short ones of which there is a full run."""
+        full = {_own_name(line) for line in self.lines if line.summary and not line.truncated}
+        return [line for line in self.lines if line.summary and not (line.truncated and _own_name(line) in full)]
+
+    def name(self, line: Line) -> str:
+        """What a figure calls a line that was run: the title, the setting where there are several, the label."""
+        assert line.summary
+        settings = {other.summary.first.setting for other in self.lines if other.summary and other.title == line.title}
+        return " ".join([line.title, *([line.summary.first.setting] if len(settings) > 1 else []), *line.label.split()])
+
+    @property
+    def heading(self) -> str:
+        return self.dataset + (" · SYNTHETIC" if self.synthetic else "")
+
+    @property
+    def population(self) -> str:
+        """How many users there are, and how their actions were split if not the usual way."""
+        data = self.sample.dataset if self.sample else None
+        if not data:
+            return ""
+        return " · ".join([f"{data.users:,} users", *([] if data.split == "leave-one-out" else [data.split])])
+
+    @property
     def synthetic(self) -> bool:
         return self.sample is not None and self.sample.dataset.synthetic
 
@@ -84,6 +108,11 @@ def boards(records: Iterable[Record], datasets: Iterable[str], printed: Overall)
     missing = sorted(set(datasets) - {board.dataset for board in made})
     made += [Board(name, None, _lines([], printed, name)) for name in missing]
     return sorted(made, key=lambda board: (board.synthetic, _position(board.dataset, printed.datasets)))
+
+
+def _own_name(line: Line) -> tuple[str, str, str]:
+    assert line.summary
+    return line.title, line.summary.first.setting, line.summary.first.variant
 
 
 def _position(name: str, order: tuple[str, ...]) -> tuple[int, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from fave_bench.records.measurements import Row
+from fave_bench.records.row import Row
 from fave_bench.rendering.sheets import Sheet
 from fave_bench.rendering.table_model import NOTHING, Cell, Column, Number, Quantity, Text
 

@@ -61,6 +61,32 @@ def place(axes: "Axes", labels: Sequence[Label], obstacles: Pixels) -> None:
         )  # fmt: skip
 
 
+def column(axes: "Axes", labels: Sequence[Label]) -> None:
+    """Write the labels one below the other beside `axes`, each joined to its point and as near its height as it can."""
+    if not labels:
+        return
+    ordered = sorted(labels, key=lambda label: label.y)
+    frame = axes.get_window_extent()
+    gap = 1.25 * max(_size(axes, label)[1] for label in ordered) / frame.height
+    heights = apart([axes.transLimits.transform((0, label.y))[1] for label in ordered], gap)
+    for label, height in zip(ordered, heights, strict=True):
+        axes.annotate(
+            label.text, (label.x, label.y), (1.06, height), textcoords="axes fraction", ha="left", va="center",
+            size=label.size, color=label.color, weight=label.weight, annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": label.color, "lw": 0.5, "alpha": 0.45, "shrinkA": 1, "shrinkB": 3},
+        )  # fmt: skip
+
+
+def apart(heights: Sequence[float], gap: float) -> list[float]:
+    """Rising heights moved up until neighbours are `gap` apart, then down where they would leave the top, 1."""
+    found = list[float]()
+    for height in heights:
+        found.append(max(height, found[-1] + gap) if found else height)
+    for i in reversed(range(len(found))):
+        found[i] = min(found[i], found[i + 1] - gap if i + 1 < len(found) else 1.0)
+    return found
+
+
 def along(x: Sequence[float], y: Sequence[float], axes: "Axes", every: float = 6.0) -> Pixels:
     """(n, 2) data coordinates of points on the polyline through (x, y), about `every` pixels apart."""
     corners = axes.transData.transform(np.column_stack([x, y]))

@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from fave_bench.records.measurements import FlopsRow, LatencyRow, Measurement, StepsRow
+from fave_bench.records.row import RunRow
+
+R = TypeVar("R", bound=RunRow)
 
 
 @dataclass(frozen=True, order=True)
@@ -43,6 +47,12 @@ def newest_steps(measurements: Iterable[Measurement]) -> dict[tuple[str, int], S
     """(key of the run, steps) -> row."""
     rows = (row for measurement in measurements for row in measurement.rows if isinstance(row, StepsRow))
     return {(row.run, row.steps): row for row in rows}
+
+
+def newest_of_runs(measurements: Iterable[Measurement], kind: type[R]) -> dict[str, R]:
+    """Key of the run -> row of that kind."""
+    rows = (row for measurement in measurements for row in measurement.rows if isinstance(row, kind))
+    return {row.run: row for row in rows}
 
 
 def _place(measurement: Measurement) -> Place:

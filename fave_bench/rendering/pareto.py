@@ -68,7 +68,7 @@ def _rows(panel: Panel, protocol: str, execution: Execution) -> list[dict[str, S
             "device": panel.place.device, "threads": panel.place.threads, "execution": execution,
             "protocol": protocol, "metric": METRIC, "unit": "percent", **_about(curve), "steps": point.steps,
             "own_steps": point.own, "p50_ms": float(f"{point.latency:.6g}"), "value": round(point.value, 6),
-            "spread": None if point.spread is None else round(point.spread, 6), "seeds": point.seeds,
+            "spread": round(point.spread, 6), "seeds": point.seeds,
             "on_front": any(point is other for other in best),
         }
         for curve in panel.curves

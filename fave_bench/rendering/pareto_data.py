@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
 
 from fave_bench.data.catalogue import STAND_INS
 from fave_bench.evaluation.protocols import versions
 from fave_bench.records import Record
 from fave_bench.records.measurements import Execution, LatencyRow, StepsRow
 from fave_bench.rendering.boards import Board, Line, boards
+from fave_bench.rendering.in_steps import own_steps, value_in_steps
 from fave_bench.rendering.newest import Place
 from fave_bench.rendering.printed import Overall
 from fave_bench.rendering.sheets import SINGLE
@@ -25,8 +25,8 @@ class Point:
     """p50 of one user, ms."""
     value: float
     """Percent."""
-    spread: float | None
-    """Standard deviation over seeds, or for one seed the sampling error of its users; None where neither is known."""
+    spread: float
+    """Standard deviation over seeds, or for one seed the sampling error of its users."""
     seeds: int
     steps: int | None
     own: bool
@@ -108,11 +108,11 @@ def _panel(
         if row.dataset == timed_on:
             times.setdefault((row.model, row.setting, row.variant), {})[row.steps] = row.p50_ms
     curves, untimed = [], []
-    for line in _full_ones(board.lines):
+    for line in board.run_lines:
         assert line.summary
         first = line.summary.first
         known = times.get((first.model, first.setting, first.variant), {})
-        curve = Curve(_label(line, board.lines), line, _points(line.summary, known, in_steps, protocol))
+        curve = Curve(board.name(line), line, _points(line.summary, known, in_steps, protocol))
         if curve.points:
             curves.append(curve)
         else:
@@ -120,52 +120,13 @@ def _panel(
     return Panel(board, place, timed_on, tuple(curves), tuple(untimed))
 
 
-def _full_ones(lines: Sequence[Line]) -> list[Line]:
-    """The lines that were run, without the cut-short ones of which there is a full run."""
-    full = {_name(line) for line in lines if line.summary and not line.truncated}
-    return [line for line in lines if line.summary and not (line.truncated and _name(line) in full)]
-
-
-def _name(line: Line) -> tuple[str, str, str]:
-    assert line.summary
-    return line.title, line.summary.first.setting, line.summary.first.variant
-
-
-def _label(line: Line, lines: Sequence[Line]) -> str:
-    """The title, and the setting where the model has several."""
-    settings = {other.summary.first.setting for other in lines if other.summary and other.title == line.title}
-    assert line.summary
-    return " ".join([line.title, *([line.summary.first.setting] if len(settings) > 1 else []), *line.label.split()])
-
-
 def _points(
     summary: Summary, times: Mapping[int | None, float], in_steps: Mapping[tuple[str, int], StepsRow], protocol: str
 ) -> tuple[Point, ...]:
-    inference = summary.first.inference
-    own = inference.steps if inference else None
-    found = [
-        _recorded(summary, protocol, latency, own)
-        if steps == own
-        else _ranked_again(summary, in_steps, protocol, latency, steps)
+    own = own_steps(summary)
+    points = [
+        Point(latency, value.mean, value.spread, value.seeds, steps, own=steps == own)
         for steps, latency in times.items()
+        if (value := value_in_steps(summary, in_steps, protocol, METRIC, steps))
     ]
-    return tuple(sorted(filter(None, found), key=lambda point: (point.latency, point.steps or 0)))
-
-
-def _recorded(summary: Summary, protocol: str, latency: float, steps: int | None) -> Point | None:
-    value = summary.value(protocol, METRIC)
-    if value is None:
-        return None
-    spread = value.sampling_error if value.deviation is None else value.deviation
-    return Point(latency, value.mean, spread, value.seeds, steps, own=True)
-
-
-def _ranked_again(
-    summary: Summary, in_steps: Mapping[tuple[str, int], StepsRow], protocol: str, latency: float, steps: int | None
-) -> Point | None:
-    """The mean over those seeds whose weights were ranked again in so many steps."""
-    rows = [in_steps.get((record.key, steps)) for record in summary.records if steps is not None]
-    values = [100 * row.metrics[protocol][METRIC] for row in rows if row]
-    if not values:
-        return None
-    return Point(latency, fmean(values), stdev(values) if len(values) > 1 else None, len(values), steps, own=False)
+    return tuple(sorted(points, key=lambda point: (point.latency, point.steps or 0)))

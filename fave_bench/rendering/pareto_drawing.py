@@ -32,7 +32,7 @@ def _frame(axes: "Axes", panel: Panel, protocol: str) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     latencies = [point.latency for curve in panel.curves for point in curve.points]
-    tops = [point.value + (point.spread or 0) for curve in panel.curves for point in curve.points]
+    tops = [point.value + point.spread for curve in panel.curves for point in curve.points]
     axes.set_xscale("log")
     axes.set_xlim(min(latencies) / 1.7, max(latencies) * 2.4)
     axes.set_ylim(0, 1.1 * max([*tops, 1e-9]))
@@ -43,14 +43,7 @@ def _frame(axes: "Axes", panel: Panel, protocol: str) -> None:
     axes.grid(True)
     axes.set_xlabel("ms for one user   (faster ←)", loc="right", size=8)
     axes.set_ylabel(f"{METRIC}, %, {protocol}   (→ better)", loc="top", size=8)
-    heading(axes, *_heading(panel))
-
-
-def _heading(panel: Panel) -> tuple[str, str]:
-    data = panel.board.sample.dataset if panel.board.sample else None
-    title = panel.board.dataset + (" · SYNTHETIC" if panel.board.synthetic else "")
-    parts = [f"{data.users:,} users", *([] if data.split == "leave-one-out" else [data.split])] if data else []
-    return title, " · ".join([*parts, str(panel.place)])
+    heading(axes, panel.board.heading, " · ".join(filter(None, (panel.board.population, str(panel.place)))))
 
 
 def _staircase(panel: Panel, right: float) -> tuple[list[float], list[float]]:
@@ -73,7 +66,7 @@ def _curve(axes: "Axes", curve: Curve, color: str) -> None:
     hollow = curve.line.truncated
     axes.plot(x, y, color=color, linewidth=1.2, alpha=0.75, zorder=2)
     for point in curve.points:
-        if point.own and point.spread:
+        if point.own:
             low, high = point.value - point.spread, point.value + point.spread
             axes.plot([point.latency] * 2, [low, high], color=color, linewidth=1.0, alpha=0.35, zorder=1.5)
         axes.plot(

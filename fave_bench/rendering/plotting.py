@@ -2,8 +2,9 @@
 
 import io
 import textwrap
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fave_bench.rendering.picture import Picture
@@ -16,6 +17,8 @@ FORMATS = ("svg", "png", "pdf")
 PALETTE = ("#0072B2", "#009E73", "#CC79A7", "#D55E00", "#E69F00", "#56B4E9")
 """Distinct to colour-blind readers as well (Okabe & Ito 2008); its yellow is too light on white."""
 INK, QUIET, FAINT, SHADE = "#1b1f24", "#59636e", "#d0d7de", "#f3f6f9"
+DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
+MARKERS = ("o", "s", "^", "D")
 CAPTION = "caption"
 """Label of the text that `panels` writes below a figure."""
 CAPTION_SIZE, CAPTION_LEADING = 7.5, 0.155
@@ -40,6 +43,30 @@ STYLE: dict[str, Any] = {
     "pdf.fonttype": 42,
     "savefig.dpi": 160,
 }
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one row of a table is told from the others."""
+
+    color: str
+    marker: str
+    dash: Any
+
+
+def styles(rows: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Style]:
+    """(title, row's name) -> style: a colour and a marker for each title, a dash for each row of a title."""
+    found: dict[tuple[str, str], Style] = {}
+    titles: dict[str, int] = {}
+    for title, name in dict.fromkeys(rows):
+        place = titles.setdefault(title, len(titles))
+        dash = sum(title == other for other, _ in found)
+        found[title, name] = Style(
+            color=PALETTE[place % len(PALETTE)],
+            marker=MARKERS[place // len(PALETTE) % len(MARKERS)],
+            dash=DASHES[dash % len(DASHES)],
+        )
+    return found
 
 
 @contextmanager
@@ -84,12 +111,23 @@ def bare_svg(picture: Picture) -> str:
     return file.getvalue().decode()
 
 
-def panels(count: int, caption: str, *, width: float = 7.6, height: float = 5.0) -> "tuple[Figure, list[Axes]]":
-    """A figure of `count` equal panels of that many inches, at most two abreast, over its caption."""
+def panels(
+    count: int,
+    caption: str,
+    *,
+    width: float = 7.6,
+    height: float = 5.0,
+    across: int = 2,
+    margins: tuple[float, float, float, float] = (0.62, 0.2, 0.62, 0.55),
+) -> "tuple[Figure, list[Axes]]":
+    """A figure of `count` equal panels, at most `across` abreast, over its caption.
+
+    `width` and `height` of a panel, and the `margins` kept free around its axes (left, right, top, bottom), in inches.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    across = min(2, count)
+    across = min(across, count)
     down = -(-count // across)
     lines = textwrap.wrap(caption, width=round(across * width * 16.2))
     foot = 0.12 + CAPTION_LEADING * len(lines)
@@ -97,7 +135,7 @@ def panels(count: int, caption: str, *, width: float = 7.6, height: float = 5.0)
     figure = Figure(figsize=(across * width, tall), facecolor="white")
     FigureCanvasAgg(figure)
     grid = figure.subplots(down, across, squeeze=False)
-    left, right, top, bottom = 0.62, 0.2, 0.62, 0.55  # inches kept free around the axes of a panel
+    left, right, top, bottom = margins
     for place, axes in enumerate(grid.flat):
         row, column = divmod(place, across)
         box = (column * width + left, tall - (row + 1) * height + bottom, width - left - right, height - top - bottom)
@@ -110,7 +148,7 @@ def panels(count: int, caption: str, *, width: float = 7.6, height: float = 5.0)
     return figure, list(grid.flat)[:count]
 
 
-def heading(axes: "Axes", title: str, subtitle: str) -> None:
-    """Both above the panel's left edge, the title in bold."""
-    axes.annotate(title, (0, 1), (0, 22), "axes fraction", "offset points", size=11.5, weight="bold")
-    axes.annotate(subtitle, (0, 1), (0, 9), "axes fraction", "offset points", size=8, color=QUIET)
+def heading(axes: "Axes", title: str, subtitle: str, *, size: float = 11.5) -> None:
+    """Both above the panel's left edge, the title in bold and of that size."""
+    axes.annotate(title, (0, 1), (0, 22), "axes fraction", "offset points", size=size, weight="bold")
+    axes.annotate(subtitle, (0, 1), (0, 9), "axes fraction", "offset points", size=min(8.0, 0.85 * size), color=QUIET)

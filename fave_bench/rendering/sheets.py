@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fave_bench.data import catalogue
-from fave_bench.records.measurements import FlopsRow, LatencyRow, Row
+from fave_bench.records.measurements import FlopsRow, LatencyRow
+from fave_bench.records.row import Row
 from fave_bench.rendering.newest import Place
 from fave_bench.rendering.printed_efficiency import Efficiency
 from fave_bench.rendering.summary import SETTINGS

@@ -24,6 +24,11 @@ class Value:
     """What another draw of users would change, averaged over seeds; None where that is not known."""
 
     @property
+    def spread(self) -> float:
+        """What a bar shows: the deviation over seeds, or for a single one the sampling error (0 if not known)."""
+        return (self.sampling_error or 0.0) if self.deviation is None else self.deviation
+
+    @property
     def uncertainty(self) -> float:
         """Both sources together; a single seed says nothing about seeds and adds nothing."""
         return float(((self.sampling_error or 0.0) ** 2 + (self.deviation or 0.0) ** 2) ** 0.5)
