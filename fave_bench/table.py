@@ -11,13 +11,16 @@ from fave_bench.evaluation.protocols import PROTOCOLS
 from fave_bench.files import write_text
 from fave_bench.records import Record, Store
 from fave_bench.records.measurements import measurements
+from fave_bench.rendering.ablation import ablation
 from fave_bench.rendering.efficiency import efficiency
 from fave_bench.rendering.formats import FORMATS
 from fave_bench.rendering.newest import newest_flops, newest_latency
 from fave_bench.rendering.overall import overall
 from fave_bench.rendering.printed import read_overall
+from fave_bench.rendering.printed_ablation import read_ablation
 from fave_bench.rendering.printed_efficiency import read_efficiency
 from fave_bench.rendering.table_model import Table
+from fave_bench.studies.catalogue import families
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,23 @@ def _efficiency(request: Request) -> Table:
     return efficiency(newest_flops(flops), newest_latency(latency), read_efficiency(), datasets=request.datasets)
 
 
-TABLES: dict[str, Callable[[Request], Table]] = {"overall": _overall, "efficiency": _efficiency}
+def _ablation(request: Request) -> Table:
+    store = Store(request.results)
+    return ablation(
+        request.records,
+        lambda record: store.ranks(record)["test"],
+        families(),
+        read_ablation,
+        protocols=request.protocols,
+        datasets=request.datasets,
+    )
+
+
+TABLES: dict[str, Callable[[Request], Table]] = {
+    "overall": _overall,
+    "ablation": _ablation,
+    "efficiency": _efficiency,
+}
 """A new table is one function from a request."""
 
 
