@@ -12,12 +12,16 @@ from fave_bench.evaluation.protocols import PROTOCOLS
 from fave_bench.files import replacing
 from fave_bench.records import Record, Store
 from fave_bench.records.measurements import Execution, measurements
+from fave_bench.rendering.hyperparameters import hyperparameters
+from fave_bench.rendering.hyperparameters_data import collect as sweep_panels
+from fave_bench.rendering.hyperparameters_data import read_optima
 from fave_bench.rendering.newest import newest_latency, newest_steps
 from fave_bench.rendering.pareto import pareto
 from fave_bench.rendering.pareto_data import collect
 from fave_bench.rendering.picture import Picture
 from fave_bench.rendering.plotting import FORMATS, render
 from fave_bench.rendering.printed import read_overall
+from fave_bench.studies.catalogue import sweeps
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,16 @@ def _pareto(request: Request) -> Picture:
     return pareto(shown, protocol=request.protocol, execution=request.execution)
 
 
-FIGURES: dict[str, Callable[[Request], Picture]] = {"pareto": _pareto}
+def _hyperparameters(request: Request) -> Picture:
+    shown = sweep_panels(request.records, sweeps(), read_optima())
+    if not shown:
+        raise BenchError(
+            "no sweep is recorded with two values or more; `python -m fave_bench.sweep --parameter gamma` runs one"
+        )
+    return hyperparameters(shown, protocol=request.protocol)
+
+
+FIGURES: dict[str, Callable[[Request], Picture]] = {"pareto": _pareto, "hyperparameters": _hyperparameters}
 """A new figure is one function from a request."""
 
 
