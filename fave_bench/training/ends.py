@@ -43,8 +43,8 @@ class StageEnds:
         return End(**saved) if saved else None
 
     def save(self, stage: str, weights: dict[str, Tensor], outcome: dict[str, Any]) -> None:
-        """Leave the end of `stage` to others."""
-        if stage in self.keys:
+        """Leave the end of `stage` to others, unless a run has done so already."""
+        if stage in self.keys and not self._path(stage).exists():
             checkpoint.save(self._path(stage), {"run": self.run, "weights": weights, "outcome": outcome})
 
     def _path(self, stage: str) -> Path:

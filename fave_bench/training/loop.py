@@ -112,15 +112,22 @@ class Trainer:
 
     def _through(self, name: str, saved: dict[str, Any]) -> None:
         """One stage: from the checkpoint, or from its end where another run has been there, or from its beginning."""
-        end = self.ends.load(name) if self.ends and not saved else None
-        if end:
-            self._go_on_from(end.outcome)
-            self.outcome.shared[name] = end.run
-            self.model.load_state_dict(end.weights)
+        if not saved and self._taken_over(name):
             return
         self._stage(self._enter(name, saved), self.training.limit(name))
         if self.ends:
             self.ends.save(name, self._weights(), vars(self.outcome))
+            self._taken_over(name)  # another run may have been faster, and all go on from one copy
+
+    def _taken_over(self, name: str) -> bool:
+        end = self.ends.load(name) if self.ends else None
+        if end is None or self.ends is None:
+            return False
+        self._go_on_from(end.outcome)
+        self.model.load_state_dict(end.weights)
+        if end.run != self.ends.run:
+            self.outcome.shared[name] = end.run
+        return True
 
     def _go_on_from(self, outcome: dict[str, Any]) -> None:
         self.outcome = Outcome(**outcome)

@@ -157,14 +157,14 @@ def test_a_budget_s_clock_goes_on_from_where_the_shared_stage_left_it(sequences,
     assert late.seconds == pytest.approx(25.0, abs=1.0)
 
 
-def test_a_run_s_own_checkpoint_comes_before_what_others_left(sequences, tmp_path):
+def test_a_run_goes_on_from_its_own_checkpoint_and_ends_a_stage_where_the_fastest_did(sequences, tmp_path):
     training = Training(batch_size=32, stages=STAGES)
     path, count = tmp_path / "own.pt", iter(range(1000))
     with pytest.raises(Stopped):
         trainer(sequences, training, tmp_path, checkpoint_path=path, interrupted=lambda: next(count) == 0).run()
     trainer(sequences, training, tmp_path, "other").run()
     resumed = trainer(sequences, training, tmp_path, checkpoint_path=path)
-    assert resumed.run().shared == {}
+    assert resumed.run().shared == {"pretrain": "other"}
     alone = trainer(sequences, training)
     alone.run()
     assert same(weights(resumed), weights(alone))
@@ -176,3 +176,15 @@ def test_a_damaged_end_is_one_sentence(sequences, tmp_path):
     (tmp_path / f"{run.ends.keys['pretrain']}.pt").write_bytes(b"half a file")
     with pytest.raises(BenchError, match="delete it"):
         run.run()
+
+
+def test_the_first_run_to_end_a_stage_decides_and_the_others_take_its_copy(sequences, tmp_path):
+    """Two that train at the same time: under a budget they end differently, and both must go on from one copy."""
+    training = Training(batch_size=32, stages=STAGES)
+    slower = trainer(sequences, training, tmp_path, "slower")
+    trainer(sequences, training, tmp_path, "faster").run()
+    (file,) = tmp_path.glob("*.pt")
+    content = file.read_bytes()
+    slower.ends.save("pretrain", weights(slower), {})
+    assert file.read_bytes() == content
+    assert slower.run().shared == {"pretrain": "faster"}
