@@ -24,9 +24,11 @@ decoder = [16, 16]
 steps = 2
 [training]
 batch_size = 128
+[released]
+"""
+TWO_STAGES = """
 [training.stages.pretrain]
 [training.stages.finetune]
-[released]
 [paper.model]
 gamma = 0.1
 """
@@ -42,7 +44,9 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (folder / "mine.csv").write_text("user,item,time\n" + "".join(f"u{u},i{i},{t}\n" for u, i, t in rows))
     monkeypatch.setenv("FAVE_BENCH_DATA", str(tmp_path / "data"))
     (tmp_path / "presets" / "default").mkdir(parents=True)
-    (tmp_path / "presets" / "default" / f"{FAMILY.model}.toml").write_text(SMALL)
+    for model in {family.model for family in families().values()}:
+        stages = TWO_STAGES if registry.load(model).stage_fields else ""
+        (tmp_path / "presets" / "default" / f"{model}.toml").write_text(SMALL + stages)
     monkeypatch.setattr(presets, "FOLDER", tmp_path / "presets")
     return "mine"
 
@@ -78,6 +82,15 @@ def test_an_ablation_trains_stage_1_once_and_renders_its_table(where, mine, tmp_
     assert ending(ablate.main, [*where, *QUICKLY]) == 0
     assert "5 of 5 runs are recorded" in capsys.readouterr().err
     assert (tmp_path / "out" / "ablation.csv").read_bytes() == again
+
+
+@pytest.mark.parametrize("name", [name for name in families() if name != "paper"])
+def test_every_variant_of_every_family_trains(where, name, capsys):
+    assert ending(ablate.main, [*where, *QUICKLY, "--family", name, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert {row["seeds"] for row in rows if row["family"] == name} == {1}
+    expected = {families()[name].full, *families()[name].variants}
+    assert {row["variant"] for row in rows if row["family"] == name} == expected
 
 
 def test_a_variant_is_the_run_that_run_makes_of_the_same_overrides(where, mine, tmp_path):
