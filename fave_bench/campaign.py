@@ -1,19 +1,17 @@
 """Verb: run a whole profile — every model on every dataset — doing only what is missing, then render it all."""
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fave_bench.cli import Parser, add_device, add_results, entry, say
-from fave_bench.errors import BenchError, UsageError, unknown
+from fave_bench.errors import BenchError, unknown
+from fave_bench.worklist import add_limits, deadline, print_plan, work_through
 
 if TYPE_CHECKING:
     import torch
 
-    from fave_bench.interruption import Interruption
-    from fave_bench.records import Record, Store
     from fave_bench.runner import Run
 
 
@@ -52,9 +50,7 @@ def parser() -> Parser:
     p.add_argument("--datasets", nargs="+", metavar="NAME", help="instead of the profile's")
     p.add_argument("--models", nargs="+", metavar="NAME", help="instead of all registered models")
     p.add_argument("--seeds", nargs="+", type=int, metavar="N", help="instead of the profile's")
-    p.add_argument("--time-budget", type=float, metavar="SECONDS", help="start or continue no run after this long")
-    p.add_argument("--run-budget", type=float, metavar="SECONDS", help="train each run for so long at most")
-    p.add_argument("--plan", action="store_true", help="print the runs with time estimates and start nothing")
+    add_limits(p)
     p.add_argument("--out", type=Path, default=Path("paper_tables"), metavar="DIR", help="where it is rendered to")
     add_device(p)
     add_results(p)
@@ -65,14 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     from fave_bench import published, table
     from fave_bench.efficiency.environment import resolve_device
-    from fave_bench.interruption import Interruption
     from fave_bench.models import registry
     from fave_bench.records import Store
 
-    began = time.monotonic()
-    for option, seconds in (("--time-budget", arguments.time_budget), ("--run-budget", arguments.run_budget)):
-        if seconds is not None and not seconds > 0:
-            raise UsageError(f"{option} {seconds}: give a positive number of seconds")
+    until = deadline(arguments)
     for name in arguments.models or ():
         if name not in registry.names():
             raise unknown("model", name, registry.names())
@@ -83,21 +75,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     runs, broken = _runs(profile, datasets, arguments.models or registry.names(), arguments.seeds, device)
     problems += broken
     if arguments.plan:
-        _print_plan(runs, store, profile)
-        for sentence in problems:
-            print(f"not planned: {sentence}")
+        print_plan(runs, store, problems)
         return 0
-    deadline = began + arguments.time_budget if arguments.time_budget else None
-    with Interruption(deadline) as interruption:
-        failed, left = _execute(runs, store, interruption)
-    if any(True for _ in store.records()):
+
+    def render() -> None:
         table.main(["--name", "overall", "--format", "md", "--results", str(arguments.results)])
         print(f"\nreport: {published.write(arguments.results, arguments.out)[-1]}")
-    for sentence in [*problems, *failed]:
-        say(f"failed: {sentence}")
-    if left:
-        say(f"stopped with {left} runs to do; the same command goes on from there")
-    return interruption.exit_code or int(bool(problems or failed))
+
+    return work_through(runs, store, until=until, problems=problems, render=render)
 
 
 def _available(profile: Profile, asked: Sequence[str] | None, *, fetch: bool) -> tuple[Profile, list[str], list[str]]:
@@ -145,81 +130,6 @@ def _runs(
                 except BenchError as error:
                     broken[model] = str(error)
     return runs, list(broken.values())
-
-
-def _execute(runs: "list[Run]", store: "Store", interruption: "Interruption") -> tuple[list[str], int]:
-    """Do what is missing; one failed run never sinks the campaign. Returns failures, and how many runs are left."""
-    from fave_bench.runner import summary, write_failure
-    from fave_bench.training.loop import Stopped
-
-    missing = [run for run in runs if run.recorded(store) is None]
-    say(f"{len(runs) - len(missing)} of {len(runs)} runs are recorded in {store.root}/, {len(missing)} to do")
-    failed: list[str] = []
-    for number, run in enumerate(missing, 1):
-        if interruption():
-            return failed, len(missing) - number + 1
-        say(f"[{number}/{len(missing)}] {run}")
-        try:
-            say("  " + summary(run.execute(store, interrupted=interruption)))
-        except Stopped:
-            return failed, len(missing) - number + 1
-        except (BenchError, RuntimeError, OSError, ValueError) as error:
-            write_failure(run, store, error)
-            failed.append(f"{run}: {error}")
-            say(f"  failed: {error}")
-    return failed, 0
-
-
-def _print_plan(runs: "list[Run]", store: "Store", profile: Profile) -> None:
-    speeds = {(r.dataset.name, r.model, r.setting, r.variant): r for r in store.records()}
-    total, unknown_runs = 0.0, 0
-    for run in runs:
-        if run.recorded(store):
-            state = "recorded"
-        else:
-            like = speeds.get((run.spec.dataset, run.spec.model, run.plan.setting, run.variant))
-            seconds = estimate(run, profile, like)
-            total, unknown_runs = total + (seconds or 0), unknown_runs + (seconds is None)
-            bound = "at most" if like and like.truncated and profile.run_budget is None else "about"
-            state = f"to do, {bound} {_duration(seconds)}" if seconds is not None else "to do, time unknown"
-        print(f"{run.key}  {run!s:50} {state}")
-    print(
-        f"{len(runs)} runs; {_duration(total)} to do at most"
-        + (f", and {unknown_runs} without an estimate" * bool(unknown_runs))
-    )
-
-
-def estimate(run: "Run", profile: Profile, like: "Record | None") -> float | None:
-    """Seconds a run will take: its budget, what a full run of the row took, or its epoch limit at a cut run's speed."""
-    ranking = sum(_ranking_seconds(like)) if like else 0.0
-    if run.kind.samples == "none":
-        return ranking
-    if profile.run_budget is not None:
-        return profile.run_budget + ranking
-    if like is None or not like.training.epochs:
-        return None
-    if like.truncated:
-        limit = sum(stage.epochs for stage in run.plan.training.stages.values())
-        return limit * like.training.seconds / like.training.epochs + ranking
-    return like.training.seconds + ranking
-
-
-def _ranking_seconds(record: "Record") -> Iterator[float]:
-    if record.inference:
-        yield record.inference.validation_seconds or 0.0
-        yield record.inference.test_seconds or 0.0
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "?"
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-    )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,11 @@ from fave_bench.records.geometry_rows import PriorsRow, TrajectoriesRow
 from fave_bench.records.measurements import Execution, What, measurements
 from fave_bench.records.row import RunRow
 from fave_bench.rendering import curves, priors, steps, trajectories
+from fave_bench.rendering.boards import main_rows
 from fave_bench.rendering.comparable import comparable
+from fave_bench.rendering.hyperparameters import hyperparameters
+from fave_bench.rendering.hyperparameters_data import collect as sweep_panels
+from fave_bench.rendering.hyperparameters_data import read_optima
 from fave_bench.rendering.newest import newest_latency, newest_of_runs, newest_steps
 from fave_bench.rendering.pareto import pareto
 from fave_bench.rendering.pareto_data import collect
@@ -23,6 +27,7 @@ from fave_bench.rendering.picture import Picture
 from fave_bench.rendering.plotting import FORMATS, render
 from fave_bench.rendering.printed import read_overall
 from fave_bench.rendering.runs import joined
+from fave_bench.studies.catalogue import sweeps
 
 
 @dataclass(frozen=True)
@@ -81,14 +86,14 @@ def _pareto(request: Request) -> Picture:
 
 def _steps(request: Request) -> Picture:
     in_steps = newest_steps(measurements(request.results, "steps"))
-    shown = steps.collect(request.records, in_steps, read_overall(), protocol=request.protocol)
+    shown = steps.collect(main_rows(request.records), in_steps, read_overall(), protocol=request.protocol)
     if not shown:
         raise NothingToShow(_never("ranked in other numbers of steps", "steps"))
     return steps.picture(shown)
 
 
 def _curves(request: Request) -> Picture:
-    shown = curves.collect(request.records, read_overall(), protocol=request.protocol)
+    shown = curves.collect(main_rows(request.records), read_overall(), protocol=request.protocol)
     if not shown:
         raise NothingToShow("no recorded run looked at validation while it learned, so there is no curve to draw")
     return curves.picture(shown)
@@ -117,9 +122,19 @@ def _never(what: str, kind: str) -> str:
     )
 
 
+def _hyperparameters(request: Request) -> Picture:
+    shown = sweep_panels(request.records, sweeps(), read_optima())
+    if not shown:
+        raise NothingToShow(
+            "no sweep is recorded with two values or more; `python -m fave_bench.sweep --parameter gamma` runs one"
+        )
+    return hyperparameters(shown, protocol=request.protocol)
+
+
 FIGURES: dict[str, Callable[[Request], Picture]] = {
     "pareto": _pareto,
     "steps": _steps,
+    "hyperparameters": _hyperparameters,
     "curves": _curves,
     "trajectories": _trajectories,
     "priors": _priors,

@@ -12,6 +12,7 @@ from fave_bench.models import registry
 from fave_bench.models.contract import GenerativeRecommender
 from fave_bench.records import Record, Store
 from fave_bench.restore import restore
+from fave_bench.studies.catalogue import is_variation
 
 Kind = type[GenerativeRecommender]
 
@@ -21,8 +22,8 @@ def kept_runs(
 ) -> Iterator[tuple[Record, Sequences, GenerativeRecommender]]:
     """Record, data and model of each run asked for whose class is `wanted`, that is, of `what` in words.
 
-    Runs without weights here are counted on stderr and left out, and one that cannot be restored is named. Raises
-    BenchError where no run is left.
+    Variants of ablations and sweeps are not asked for. Runs without weights here are counted on stderr and left out,
+    and one that cannot be restored is named. Raises BenchError where no run is left.
     """
     store, load, found, absent = Store(request.results), cache(data.load), False, 0
     for record in store.records():
@@ -69,4 +70,5 @@ def _asked(record: Record, request: Request) -> bool:
         record.model in request.models
         and record.dataset.name in request.datasets
         and (not request.settings or record.setting in request.settings)
+        and not is_variation(record.model, record.changes)
     )

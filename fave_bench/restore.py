@@ -1,7 +1,5 @@
 """The trained model behind a record, built again from its configuration and its weights."""
 
-from collections.abc import Iterable
-
 import torch
 
 from fave_bench.data.sequences import Sequences
@@ -10,6 +8,7 @@ from fave_bench.errors import BenchError
 from fave_bench.models import registry
 from fave_bench.models.contract import GenerativeRecommender, Recommender
 from fave_bench.records import Record, Store
+from fave_bench.trees import at
 
 
 def restore(store: Store, record: Record, sequences: Sequences, device: torch.device) -> Recommender:
@@ -37,11 +36,11 @@ def stages(record: Record) -> list[str]:
     """The training stages in the order they were entered.
 
     run.json sorts its keys, so the order is that of the looks at validation; a stage that a budget left no time for
-    has none, and came after all that have.
+    has none, and came after all that have. A stage of no epochs was never entered.
     """
     training = record.config.get("training")
     listed = training.get("stages") if isinstance(training, dict) else None
-    configured: Iterable[str] = listed if isinstance(listed, dict) else ()
+    configured = [name for name in listed if at(listed, f"{name}.epochs")] if isinstance(listed, dict) else []
     return list(dict.fromkeys([*(look.stage for look in record.training.curve), *configured]))
 
 

@@ -29,8 +29,10 @@ from fave_bench.models.contract import GenerativeRecommender, Recommender, param
 from fave_bench.randomness import seed_of
 from fave_bench.records import Record, Store, key_of
 from fave_bench.records.run_file import RECORD, read
+from fave_bench.training.ends import StageEnds, end_keys
 from fave_bench.training.loop import Outcome, Trainer
 from fave_bench.training.samples import Samples
+from fave_bench.trees import shorter
 
 LIST_LENGTH = 20
 """Items kept per user for diversity and for showing recommendations."""
@@ -51,7 +53,7 @@ class Spec:
     variant: str | None = None
     seed: int = 0
     overrides: dict[str, Any] = field(default_factory=dict)
-    """Dotted preset keys laid over the preset, e.g. ``{"model.steps": 1}``; they name the row's variant."""
+    """Dotted keys laid over the preset, e.g. ``{"model.steps": 1}``; what they change names the row's variant."""
     quick: bool = False
     """Use the preset's tuning for short budgets."""
     epochs: int | None = None
@@ -80,12 +82,9 @@ class Run:
         self.kind = registry.load(spec.model)
         self.sequences: Sequences = data.load(spec.dataset, spec.source)
         self.split: Split = SPLITS[spec.split](self.sequences)
-        self.config = {
-            "model": self.plan.model_config.model_dump(mode="json"),
-            "training": self.plan.training.model_dump(mode="json") if self.kind.samples != "none" else {},
-        }
-        changed = (f"{key.removeprefix('model.')}={value}" for key, value in sorted(spec.overrides.items()))
+        self.config = self.plan.tree | ({"training": {}} if self.kind.samples == "none" else {})
         self._last_look: tuple[PhaseRanks, float] | None = None
+        changed = (f"{shorter(key)}={value}" for key, value in self.plan.changes.items())
         self.variant = ",".join(filter(None, [self.plan.variant, *changed]))
         self.key = key_of(
             config=self.config,
@@ -117,12 +116,19 @@ class Run:
             say(f"{self} will be repeated: {error}")
             return None
 
-    def execute(self, store: Store, *, interrupted: Callable[[], bool] = lambda: False) -> Record:
-        """Train, rank and write the record; raises Stopped when interrupted (a checkpoint then holds the work)."""
-        checkpoint = store.root / ".work" / self.key / "checkpoint.pt"
+    def execute(
+        self, store: Store, *, interrupted: Callable[[], bool] = lambda: False, share_stages: bool = False
+    ) -> Record:
+        """Train, rank and write the record; raises Stopped when interrupted (a checkpoint then holds the work).
+
+        `share_stages`: go on from stages that another run has trained, where they are what this one would train, and
+        leave to others what this one trains.
+        """
+        work = store.root / ".work"
         spaces = shared_spaces(self.sequences, self.split, self.spec.source)  # before training, as it reads a file
-        model = self._model()
-        outcome = self._train(model, checkpoint, interrupted)
+        checkpoint, model = work / self.key / "checkpoint.pt", self._model()
+        ends = StageEnds(work / "stages", self._end_keys(model), self.key) if share_stages else None
+        outcome = self._train(model, checkpoint, interrupted, ends)
         timed = {"validation": self._last_look or self._rank(model, "validation"), "test": self._rank(model, "test")}
         ranks = {phase: phase_ranks for phase, (phase_ranks, _) in timed.items()}
         seconds = {f"{phase}_seconds": s for phase, (_, s) in timed.items()}
@@ -139,12 +145,27 @@ class Run:
         model.fit(self.sequences, self.split)
         return model
 
+    def _end_keys(self, model: Recommender) -> dict[str, str]:
+        """Stage -> what its end depends on; the kind of device too, as its arithmetic is its own."""
+        given = {
+            "model": self.spec.model,
+            "version": self.kind.version,
+            "seed": self.spec.seed,
+            "fingerprint": self.sequences.fingerprint,
+            "split": self.spec.split,
+            "protocols": versions(),
+            "device": self.device.type,
+        }
+        return end_keys(model, self.plan.training, given)
+
     def _look(self, model: Recommender) -> ByProtocol:
         """Validation metrics; the ranks behind them are kept, as they are final if these weights turn out to be."""
         self._last_look = self._rank(model, "validation")
         return metrics_of(self._last_look[0])
 
-    def _train(self, model: Recommender, checkpoint: Path, interrupted: Callable[[], bool]) -> Outcome:
+    def _train(
+        self, model: Recommender, checkpoint: Path, interrupted: Callable[[], bool], ends: StageEnds | None
+    ) -> Outcome:
         if model.samples == "none":
             return Outcome(stopped_because="closed-form")
         window = self.plan.model_config.window
@@ -158,6 +179,7 @@ class Run:
             checkpoint_path=checkpoint,
             interrupted=interrupted,
             compiled=self.spec.compiled,
+            ends=ends,
         )
         outcome = trainer.run()
         if not outcome.ended_on_best:
@@ -207,6 +229,7 @@ class Run:
                 "title": model.title or self.spec.model,
                 "setting": self.plan.setting,
                 "variant": self.variant,
+                "changes": self.plan.changes,
                 "config": self.config,
                 "model_version": model.version,
                 "protocols": versions(),
@@ -225,7 +248,7 @@ class Run:
                 "inference": {"steps": steps, "draw_seed": self.spec.seed, **seconds},
                 "environment": describe(self.device) | {"compiled_step": self.spec.compiled},
                 "diversity": diversity,
-                "notes": [QUICK_NOTE] if self.spec.quick and model.samples != "none" else [],
+                "notes": [QUICK_NOTE] * (self.spec.quick and model.samples != "none") + _sharing(outcome),
             }
         )
 
@@ -247,6 +270,13 @@ def summary(record: Record) -> str:
         f"{record.dataset.name} {record.title}: {training.epochs:.4g} epochs in {training.seconds:.0f} s, "
         f"stopped because: {training.stopped_because}; key {record.key}\n  test, {numbers}"
     )
+
+
+def _sharing(outcome: Outcome) -> list[str]:
+    return [
+        f"stage {stage} was trained once, by run {run}, and is shared: its seconds count here and were spent there"
+        for stage, run in outcome.shared.items()
+    ]
 
 
 def _by_protocol(

@@ -14,6 +14,7 @@ from fave_bench.evaluation.protocols import PROTOCOLS
 from fave_bench.files import write_text
 from fave_bench.records import Record, Store
 from fave_bench.records.measurements import measurements
+from fave_bench.rendering.ablation import ablation
 from fave_bench.rendering.boards import boards
 from fave_bench.rendering.comparable import comparable
 from fave_bench.rendering.diversity import diversity
@@ -22,10 +23,12 @@ from fave_bench.rendering.formats import FORMATS
 from fave_bench.rendering.newest import newest_flops, newest_latency
 from fave_bench.rendering.overall import chosen, overall
 from fave_bench.rendering.printed import read_overall
+from fave_bench.rendering.printed_ablation import read_ablation
 from fave_bench.rendering.printed_diversity import read_diversity
 from fave_bench.rendering.printed_efficiency import read_efficiency
 from fave_bench.rendering.subgroups import subgroups
 from fave_bench.rendering.table_model import Table
+from fave_bench.studies.catalogue import families
 
 
 @dataclass(frozen=True)
@@ -90,11 +93,23 @@ def _diversity(request: Request) -> Table:
     return diversity(request.records, read_overall(), read_diversity(), datasets=request.datasets)
 
 
+def _ablation(request: Request) -> Table:
+    return ablation(
+        request.records,
+        lambda record: request.store.ranks(record)["test"],
+        families(),
+        read_ablation,
+        protocols=request.protocols,
+        datasets=request.datasets,
+    )
+
+
 TABLES: dict[str, Callable[[Request], Table]] = {
     "overall": _overall,
+    "ablation": _ablation,
     "efficiency": _efficiency,
-    "subgroups": _subgroups,
     "diversity": _diversity,
+    "subgroups": _subgroups,
 }
 """A new table is one function from a request. It raises NothingToShow where nothing it shows was run or measured."""
 FROM_DATA = frozenset({"subgroups"})

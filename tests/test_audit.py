@@ -36,7 +36,8 @@ def test_json_lists_every_finding_with_what_it_is_about(capsys: Any) -> None:
     assert order == sorted(order)
 
 
-def test_a_person_reads_the_verdict_and_the_worst_first(capsys: Any) -> None:
+def test_a_person_reads_the_verdict_and_the_worst_first(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")  # how wide the terminal is
     assert main([]) == 0
     shown = capsys.readouterr()
     assert len(shown.out.splitlines()) < 150 and max(map(len, shown.out.splitlines())) <= 120

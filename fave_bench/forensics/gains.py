@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from fave_bench.evaluation.paired import Z
 from fave_bench.forensics.finding import Finding
 from fave_bench.forensics.grids import Users
 from fave_bench.forensics.leads import lead
 from fave_bench.forensics.printed_table import PrintedTable
-from fave_bench.rendering.comparison import Z
 
 
 def gains(table: PrintedTable, users: Users) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """What a recommender is to this harness. Small on purpose: a model knows no trainer, no metric, no table."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -71,6 +71,9 @@ class Recommender(nn.Module):
     """`prefix`: one (history, next item) pair per training position. `sequence`: one window per user, every slot
     predicts the next item. `windows`: as many windows per user as hold all training items, the newest included.
     `none`: nothing to train, `fit` does it all."""
+    stage_fields: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Training stage -> fields of `Config` that nothing before that stage depends on, so that runs which differ in them
+    alone may share what comes before. A field that is not named matters from the start."""
     as_released: ClassVar[dict[str, Any]] = {}
     """Configuration under which a request costs what it costs in the model's public code. Results stay the same."""
 

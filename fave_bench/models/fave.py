@@ -29,7 +29,7 @@ kept so that totals (2177 V + 2,592,256) and checkpoints agree; cross_attention 
 Printed numbers: paper_tables/reference/table1_overall.csv and table2_ablation.csv, rows "FAVE".
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -137,6 +137,13 @@ class Fave(FlowRecommender):
     Config = FaveConfig
     config: FaveConfig
     title = "FAVE"
+    stage_fields: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "finetune": (
+            "s2_param", "anchor", "prior", "ce_input", "jvp_tangent", "match", "gamma", "rho_train", "rho_infer",
+            "p_end",
+            *(field for field in FaveConfig.model_fields if field.startswith("finetune_")),
+        ),
+    }  # fmt: skip
     released_root = "fave.xstart_model"
     released_stage = "finetune"
     priors: ClassVar[dict[str, dict[str, Any]]] = {

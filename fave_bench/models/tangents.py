@@ -53,20 +53,21 @@ class Linear(Function):
     """x Wᵀ + b whose weights are constant in time: the tangent is dx Wᵀ."""
 
     @staticmethod
-    def forward(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return F.linear(x, weight, bias)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None], output: Tensor) -> None:
         ctx.set_materialize_grads(False)
+        ctx.biased = inputs[2] is not None
         ctx.save_for_backward(inputs[0], inputs[1])
         ctx.save_for_forward(inputs[1])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         x, weight = ctx.saved_tensors
         rows = grad.flatten(0, -2)
-        return grad @ weight, rows.T @ x.flatten(0, -2), rows.sum(0)
+        return grad @ weight, rows.T @ x.flatten(0, -2), rows.sum(0) if ctx.biased else None
 
     @staticmethod
     def jvp(ctx: Any, dx: Tensor | None, *_: Tensor | None) -> Tensor | None:

@@ -8,9 +8,9 @@ users' own data use ``default/``.
 """
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,10 +18,10 @@ from fave_bench.errors import BenchError, UsageError, unknown
 from fave_bench.models import registry
 from fave_bench.models.contract import ModelConfig
 from fave_bench.training.config import Training
+from fave_bench.trees import Tree, at, laid_over, overlay
 
 FOLDER = Path(__file__).parent
 RESERVED = {"base", "rows", "model", "training", "variants", "quick"}
-Tree = dict[str, Any]
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -34,13 +34,24 @@ class Plan:
     variant: str
     model_config: ModelConfig
     training: Training
+    changes: Tree = field(default_factory=dict)
+    """Dotted key -> value of what the overrides change, as validated; to say what the preset says changes nothing."""
+
+    @property
+    def tree(self) -> Tree:
+        """{"model": …, "training": …} as a record holds them."""
+        return {"model": self.model_config.model_dump(mode="json"), "training": self.training.model_dump(mode="json")}
 
     def limited(self, *, epochs: int | None = None, time_budget: float | None = None) -> "Plan":
-        """The same plan with at most so many epochs in every stage, and so many seconds in all."""
+        """The same plan with at most so many epochs in every stage, and so many seconds in all.
+
+        A stage without epochs is left out of training, and stays out.
+        """
         limits: Tree = {} if time_budget is None else {"time_budget": time_budget}
         if epochs is not None:
             limits["stages"] = {
-                name: {**stage.model_dump(), "epochs": epochs} for name, stage in self.training.stages.items()
+                name: stage.model_dump() | {"epochs": epochs if stage.epochs else 0}
+                for name, stage in self.training.stages.items()
             }
         training = _validated(Training, self.training.model_dump() | limits, "limits of the run")
         return replace(self, training=training)
@@ -72,13 +83,22 @@ def plan(
         layers.append(variants[variant])
     if quick:
         layers.append(tree.get("quick", {}))
-    merged = _overlay(*layers, *(_nested(key, value) for key, value in overrides.items()))
+    merged = overlay(*layers)
+    found = _resolved(dataset, model, setting, variant, laid_over(merged, overrides))
+    if not overrides:
+        return found
+    before, after = _resolved(dataset, model, setting, variant, merged).tree, found.tree
+    changes = {key: at(after, key) for key in sorted(overrides) if at(after, key) != at(before, key)}
+    return replace(found, changes=changes)
+
+
+def _resolved(dataset: str, model: str, setting: str, variant: str, tree: Tree) -> Plan:
     return Plan(
         model=model,
         setting=setting,
         variant=variant,
-        model_config=_validated(registry.load(model).Config, merged.get("model", {}), f"{dataset}/{model}: model"),
-        training=_validated(Training, merged.get("training", {}), f"{dataset}/{model}: training"),
+        model_config=_validated(registry.load(model).Config, tree.get("model", {}), f"{dataset}/{model}: model"),
+        training=_validated(Training, tree.get("training", {}), f"{dataset}/{model}: training"),
     )
 
 
@@ -103,25 +123,10 @@ def _read(dataset: str, model: str) -> Tree:
         if path.is_file():
             try:
                 tree = tomllib.loads(path.read_text(encoding="utf-8"))
-                return _overlay(_read(tree["base"], model), tree) if "base" in tree else tree
+                return overlay(_read(tree["base"], model), tree) if "base" in tree else tree
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
                 raise BenchError(f"preset {folder}/{model}.toml: {error}") from None
     return {}
-
-
-def _nested(key: str, value: Any) -> Tree:
-    head, _, rest = key.partition(".")
-    return {head: _nested(rest, value) if rest else value}
-
-
-def _overlay(*layers: Tree) -> Tree:
-    """Later layers win; tables merge key by key, everything else is replaced."""
-    result: Tree = {}
-    for layer in layers:
-        for key, value in layer.items():
-            both = isinstance(value, dict) and isinstance(result.get(key), dict)
-            result[key] = _overlay(result[key], value) if both else value
-    return result
 
 
 def _validated(kind: type[M], tree: Tree, where: str) -> M:

@@ -148,6 +148,8 @@ class Record(_Frozen):
     """`released` or `paper`."""
     variant: str = ""
     """What differs from the preset, in a word or two; empty for the preset itself."""
+    changes: dict[str, JsonValue] = {}
+    """Dotted key of `config` -> its value, for what was set over the preset; these name the variant."""
     config: dict[str, JsonValue]
     """The full effective configuration: {"model": …, "training": …}, defaults included."""
     model_version: int

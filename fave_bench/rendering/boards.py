@@ -9,6 +9,7 @@ from fave_bench.rendering.comparison import Comparison
 from fave_bench.rendering.printed import Overall
 from fave_bench.rendering.ranking import marks
 from fave_bench.rendering.summary import Summary, Value, summarise
+from fave_bench.studies.catalogue import is_variation
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,11 @@ class Board:
             )
             for line, value, place in zip(self.lines, values, places, strict=True)
         ]
+
+
+def main_rows(records: Iterable[Record]) -> list[Record]:
+    """The records without the variants of ablations and sweeps, which have a table and a figure of their own."""
+    return [record for record in records if not is_variation(record.model, record.changes)]
 
 
 def boards(records: Iterable[Record], datasets: Iterable[str], printed: Overall) -> list[Board]:

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
+from fave_bench.evaluation.paired import Z
 from fave_bench.rendering.printed import HALF_A_DIGIT, Printed
 from fave_bench.rendering.summary import Value
 from fave_bench.rendering.table_model import Mark
-
-Z = 1.96
-"""95 % of a normal distribution lies within this many standard deviations."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from functools import partial
 from fave_bench.records import Look, Record
 from fave_bench.rendering.boards import Board
 from fave_bench.rendering.curves_drawing import draw
+from fave_bench.rendering.overall_data import tidy
 from fave_bench.rendering.picture import Picture
 from fave_bench.rendering.printed import Overall
 from fave_bench.rendering.runs import ABOUT, about, current_boards
@@ -133,5 +134,5 @@ def _rows(panel: Panel, curve: Curve) -> Iterable[dict[str, Scalar]]:
             **about(panel.board, curve.record), "seed": curve.record.seed, "protocol": panel.protocol,
             "metric": METRIC, "unit": "percent", "stage": point.stage, "stage_ends": point.stage_ends,
             "passes": round(point.passes, 6), "seconds": round(point.seconds, 3), "value": round(point.value, 6),
-            "kept": point.kept, "sampling_error": None if point.error is None else round(point.error, 6),
+            "kept": point.kept, "sampling_error": tidy(point.error),
         }  # fmt: skip

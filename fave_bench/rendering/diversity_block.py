@@ -2,8 +2,9 @@
 
 from fave_bench.rendering.boards import Board, Line
 from fave_bench.rendering.diversity_measures import ACCURACY, EXPOSURE, Measure, distance
-from fave_bench.rendering.overall_block import CUT_SHORT, HOW, WHO, how, title, who
+from fave_bench.rendering.overall_block import HOW, WHO, how, title, who
 from fave_bench.rendering.printed_diversity import PrintedDiversity
+from fave_bench.rendering.run_cells import CUT_SHORT
 from fave_bench.rendering.table_model import NOTHING, Block, Cell, Column, Number
 
 

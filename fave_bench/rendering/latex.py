@@ -11,6 +11,7 @@ REPLACEMENTS = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", "±": r"$\pm$", "−": r"$-$", "–": "--", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
     "×": r"$\times$", "†": r"\dag{}", "‡": r"\ddag{}", "≤": r"$\le$", "²": r"$^2$", "·": r"$\cdot$",
+    "Δ": r"$\Delta$", "α": r"$\alpha$", "β": r"$\beta$", "δ": r"$\delta$", "λ": r"$\lambda$",
 }  # fmt: skip
 """Characters with a meaning in LaTeX, and those of our own that its default fonts lack."""
 

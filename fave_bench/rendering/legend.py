@@ -23,10 +23,14 @@ VERDICT = (
 CUT_SHORT = "† stopped by its time budget: no verdict, no mark, never averaged with full runs."
 IMPOSSIBLE = "‡ the papers' hit rates and NDCGs for this model (cut-offs 5, 10, 20) cannot all come from one run."
 SYNTHETIC = "SYNTHETIC data were made by this program; the oracle is the best that any model can expect on them."
+STUDIES = "Variants of ablations and sweeps are not rows here: see the table ablation and the figure hyperparameters."
 
 
-def legend(protocols: list[Protocol], shown: list[Board], papers: Overall) -> tuple[str, ...]:
-    """Sentences, in reading order; those about a mark appear only where the mark does."""
+def legend(protocols: list[Protocol], shown: list[Board], papers: Overall, *, studies: bool) -> tuple[str, ...]:
+    """Sentences, in reading order; those about a mark appear only where the mark does.
+
+    `studies`: whether variants of ablations and sweeps were left out.
+    """
     lines = [line for board in shown for line in board.lines]
     missing = [name for name in papers.datasets if name not in {board.dataset for board in shown}]
     said = [
@@ -39,6 +43,7 @@ def legend(protocols: list[Protocol], shown: list[Board], papers: Overall) -> tu
         (any(line.truncated for line in lines), CUT_SHORT),
         (any(papers.impossible(line.title, board.dataset) for board in shown for line in board.lines), IMPOSSIBLE),
         (any(board.synthetic for board in shown), SYNTHETIC),
+        (studies, STUDIES),
         (bool(missing), f"Printed by the paper, not run here: {', '.join(missing)}."),
     ]
     return tuple(sentence for needed, sentence in said if needed)

@@ -6,8 +6,9 @@ from dataclasses import replace
 from fave_bench.errors import BenchError, unknown
 from fave_bench.evaluation.protocols import versions
 from fave_bench.records import Record
-from fave_bench.rendering.boards import Board, Line, boards
+from fave_bench.rendering.boards import Board, Line, boards, main_rows
 from fave_bench.rendering.printed import Overall
+from fave_bench.studies.catalogue import is_variation
 
 
 def one_board(
@@ -48,12 +49,14 @@ def _asked(records: list[Record], models: Sequence[str]) -> list[Record]:
     for name in models:
         if name not in known:
             raise unknown("model", name, known)
-    return [record for record in records if not models or _names(record) & {*models}]
+    return [record for record in records if _names(record) & {*models}] if models else main_rows(records)
 
 
 def _names(record: Record) -> set[str]:
+    """What a record goes by; a variant of an ablation or a sweep by its full name alone."""
     setting = f"{record.model}:{record.setting}"
-    return {record.model, setting, f"{setting}:{record.variant}" if record.variant else setting}
+    full = f"{setting}:{record.variant}" if record.variant else setting
+    return {full} if is_variation(record.model, record.changes) else {record.model, setting, full}
 
 
 def _refuse_mixtures(dataset: str, records: list[Record]) -> None:

@@ -4,11 +4,12 @@ from fave_bench.evaluation.protocols import Protocol
 from fave_bench.rendering.boards import Board, Line
 from fave_bench.rendering.comparison import Comparison
 from fave_bench.rendering.printed import Overall
+from fave_bench.rendering.run_cells import CUT_SHORT, estimate, seeds, stopped
 from fave_bench.rendering.table_model import NOTHING, Block, Cell, Column, Difference, Estimate, Number, Text
 
 SHOWN = ("H@10", "N@10", "H@20", "N@20")
 """What people see; CSV and JSON hold every metric."""
-CUT_SHORT, IMPOSSIBLE = "†", "‡"
+IMPOSSIBLE = "‡"
 WHO = tuple(Column(name, numeric=False) for name in ("model", "setting", "variant", "seeds"))
 HOW = tuple(Column(name, numeric=False) for name in ("stopped", "device"))
 
@@ -48,38 +49,24 @@ def who(line: Line, letters: bool = False) -> tuple[Cell, ...]:
     letter = [Text(line.letter) if line.letter else NOTHING] if letters else []
     if line.summary is None:
         return Text(line.title), *letter, NOTHING, NOTHING, NOTHING
-    seeds = len(line.summary.records)
-    flag = f" {CUT_SHORT}" if line.truncated else ""
     return (
-        Text(line.title + flag),
+        Text(line.title + (f" {CUT_SHORT}" if line.truncated else "")),
         *letter,
         Text(line.summary.first.setting),
         Text(line.label) if line.label else NOTHING,
-        Text(str(seeds) if seeds > 1 else "single seed"),
+        seeds(line.summary),
     )
 
 
 def _three(cell: Comparison) -> tuple[Cell, Cell, Cell]:
     paper = Number(cell.printed.percent, IMPOSSIBLE if cell.impossible else "") if cell.printed else NOTHING
     difference = Difference(cell.difference, cell.verdict) if cell.verdict else NOTHING
-    return paper, _own(cell), difference
-
-
-def _own(cell: Comparison) -> Cell:
-    if cell.ours is None:
-        return NOTHING
-    return cell.ours.cell(cell.mark, CUT_SHORT if cell.truncated else "", cell.beats)
+    return paper, estimate(cell.ours, mark=cell.mark, truncated=cell.truncated, raised=cell.beats), difference
 
 
 def how(line: Line) -> tuple[Cell, ...]:
     """As many cells as HOW has columns."""
-    if line.summary is None:
-        return NOTHING, NOTHING
-    low, high = line.summary.best_epochs
-    epochs = f"best epoch {low}" if low == high else f"best epochs {low}–{high}"
-    why = line.summary.stopped_because
-    words = [why, *([] if why == "closed-form" else [epochs]), *(["still rising"] if line.summary.still_rising else [])]
-    return Text(", ".join(words)), Text(line.summary.device)
+    return stopped(line.summary), Text(line.summary.device) if line.summary else NOTHING
 
 
 def _oracle(board: Board, letters: bool) -> tuple[Cell, ...]:

@@ -7,7 +7,7 @@ from fave_bench.data.catalogue import STAND_INS
 from fave_bench.evaluation.protocols import versions
 from fave_bench.records import Record
 from fave_bench.records.measurements import Execution, LatencyRow, StepsRow
-from fave_bench.rendering.boards import Board, Line, boards
+from fave_bench.rendering.boards import Board, Line, boards, main_rows
 from fave_bench.rendering.in_steps import own_steps, value_in_steps
 from fave_bench.rendering.newest import Place
 from fave_bench.rendering.printed import Overall
@@ -89,7 +89,7 @@ def collect(
     execution: Execution,
 ) -> list[Panel]:
     """A panel per dataset and device that have a row with both accuracy and latency; datasets as in Table 1."""
-    chosen = [record for record in records if record.protocols == versions()]
+    chosen = main_rows(record for record in records if record.protocols == versions())
     panels = []
     for board in boards(chosen, (), papers):
         for place, rows in latency.items():

@@ -8,6 +8,7 @@ from fave_bench.records import Record
 from fave_bench.records.measurements import StepsRow
 from fave_bench.rendering.boards import Board, Line
 from fave_bench.rendering.in_steps import own_steps, value_in_steps
+from fave_bench.rendering.overall_data import tidy
 from fave_bench.rendering.picture import Picture
 from fave_bench.rendering.printed import Overall
 from fave_bench.rendering.runs import ABOUT, about, current_boards
@@ -99,8 +100,8 @@ def _rows(panel: Panel, curve: Curve) -> list[dict[str, Scalar]]:
         {
             **about(panel.board, curve.record), "protocol": panel.protocol, "metric": panel.metric, "unit": "percent",
             "steps": steps, "own_steps": steps == curve.own, "value": round(value.mean, 6),
-            "sampling_error": None if value.sampling_error is None else round(value.sampling_error, 6),
-            "deviation": None if value.deviation is None else round(value.deviation, 6), "seeds": value.seeds,
+            "sampling_error": tidy(value.sampling_error),
+            "deviation": tidy(value.deviation), "seeds": value.seeds,
         }
         for steps, value in curve.values.items()
     ]  # fmt: skip

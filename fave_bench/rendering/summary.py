@@ -73,6 +73,11 @@ class Summary:
         return " + ".join(sorted({record.training.stopped_because for record in self.records}))
 
     @cached_property
+    def epochs(self) -> float:
+        """Passes over the samples, averaged over seeds."""
+        return fmean(record.training.epochs for record in self.records)
+
+    @cached_property
     def best_epochs(self) -> tuple[int, int]:
         """Smallest and largest over seeds."""
         epochs = [record.training.best_epoch for record in self.records]

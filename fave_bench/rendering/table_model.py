@@ -46,13 +46,27 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Change:
+    """What a variant adds or costs, and the interval that lies in where it is known; `flag` as in `Number`."""
+
+    value: float
+    interval: tuple[float, float] | None = None
+    flag: str = ""
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
+
+
+@dataclass(frozen=True)
 class Quantity:
     """A measured amount of any size, to three significant digits."""
 
     value: float
 
 
-Cell = Text | Number | Estimate | Difference | Quantity
+Cell = Text | Number | Estimate | Difference | Change | Quantity
 NOTHING = Text("–")
 
 
@@ -99,6 +113,9 @@ def parts(cell: Cell) -> tuple[str, Mark, str, str]:
             return f"{value:.{decimals}f}", mark, raised, around + flag
         case Difference(value, verdict):
             return ("", "", "", verdict) if value is None else (signed(value), "", "", f" {verdict}")
+        case Change(value, interval, flag):
+            around = f" [{signed(interval[0])}, {signed(interval[1])}]" if interval else ""
+            return signed(value), "best" if cell.clear else "", "", around + flag
         case Quantity(value):
             return significant(value), "", "", ""
 

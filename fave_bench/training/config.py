@@ -46,4 +46,11 @@ class Training(_Frozen):
     time_budget: float | None = Field(None, gt=0)
     """Stop after so many seconds of training steps (looks at validation not counted); marks the run `budget`."""
     stages: dict[str, Stage] = Field(default_factory=lambda: {"train": Stage()})
-    """In order; each starts from the best weights of the one before."""
+    """In order; each starts from the best weights of the one before. One of no epochs is left out: the model is not
+    told of it, and its share of a budget is not spent."""
+
+    def limit(self, stage: str) -> float:
+        """The second, counted from the start of training, at which `stage` must be over; infinity without a budget."""
+        shares = [stage.budget_share for stage in self.stages.values()]
+        gone = sum(shares[: list(self.stages).index(stage) + 1])
+        return self.time_budget * gone / sum(shares) if self.time_budget else float("inf")

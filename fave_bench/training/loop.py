@@ -20,6 +20,7 @@ from fave_bench.randomness import seed_of
 from fave_bench.training import checkpoint
 from fave_bench.training.compiling import CompiledStep
 from fave_bench.training.config import Stage, Training
+from fave_bench.training.ends import StageEnds
 from fave_bench.training.optimizer import make_optimizer, set_learning_rate
 from fave_bench.training.progress import Progress
 from fave_bench.training.samples import Samples
@@ -52,6 +53,8 @@ class Outcome:
     """Whether the weights kept are those of the last look at validation."""
     curve: list[dict[str, Any]] = field(default_factory=list)
     """One entry per look at validation, in the shape of records.schema.Look."""
+    shared: dict[str, str] = field(default_factory=dict)
+    """Stage -> key of the run that trained it, where it was not this one."""
 
     @property
     def samples_per_second(self) -> float:
@@ -82,37 +85,55 @@ class Trainer:
     """Trains one model through its stages; `run` returns with the best weights loaded.
 
     `interrupted` is asked after every step: once it says yes, the state is saved to `checkpoint_path` and `Stopped`
-    is raised; the same call then goes on from there, to the same end.
+    is raised; the same call then goes on from there, to the same end. `ends` are stages that other runs have in common
+    with this one: what is there is taken over, what is not is left there.
     """
 
     def __init__(
         self, model: Recommender, samples: Samples, training: Training, validate: Validate, *, seed: int,
         checkpoint_path: Path | None = None, interrupted: Callable[[], bool] = lambda: False, compiled: bool = False,
+        ends: StageEnds | None = None,
     ) -> None:  # fmt: skip
         self.model, self.samples, self.training, self.validate, self.seed = model, samples, training, validate, seed
-        self.path, self.interrupted, self.compiled = checkpoint_path, interrupted, compiled
-        self.outcome = Outcome()
+        self.path, self.interrupted, self.compiled, self.ends = checkpoint_path, interrupted, compiled, ends
+        self.outcome = Outcome(stopped_because="epochs")
         self.clock_zero = self.last_saved = time.monotonic()
 
     def run(self) -> Outcome:
         """Train; raises BenchError naming the terms when a loss is not finite, Stopped when interrupted."""
         saved = (checkpoint.load(self.path) if self.path else None) or {}
         if saved:
-            self.outcome = Outcome(**saved["outcome"])
-            self.clock_zero -= self.outcome.seconds
-        names = list(self.training.stages)
-        begun = names.index(saved["stage"]) if saved else 0
-        for index, name in enumerate(names):
+            self._go_on_from(saved["outcome"])
+        begun = saved.get("stage")
+        for name in (name for name, stage in self.training.stages.items() if stage.epochs):
             self.model.enter_stage(name)
-            if index >= begun:
-                self._stage(self._enter(name, saved if index == begun else {}), self._limit(index))
+            if begun in (None, name):
+                self._through(name, saved)
+                begun, saved = None, {}
         return self.outcome
 
-    def _limit(self, index: int) -> float:
-        """The second, counted from the start of training, at which stage `index` must be over."""
-        shares = [stage.budget_share for stage in self.training.stages.values()]
-        budget = self.training.time_budget
-        return budget * sum(shares[: index + 1]) / sum(shares) if budget else float("inf")
+    def _through(self, name: str, saved: dict[str, Any]) -> None:
+        """One stage: from the checkpoint, or from its end where another run has been there, or from its beginning."""
+        if not saved and self._taken_over(name):
+            return
+        self._stage(self._enter(name, saved), self.training.limit(name))
+        if self.ends:
+            self.ends.save(name, self._weights(), vars(self.outcome))
+            self._taken_over(name)  # another run may have been faster, and all go on from one copy
+
+    def _taken_over(self, name: str) -> bool:
+        end = self.ends.load(name) if self.ends else None
+        if end is None or self.ends is None:
+            return False
+        self._go_on_from(end.outcome)
+        self.model.load_state_dict(end.weights)
+        if end.run != self.ends.run:
+            self.outcome.shared[name] = end.run
+        return True
+
+    def _go_on_from(self, outcome: dict[str, Any]) -> None:
+        self.outcome = Outcome(**outcome)
+        self.clock_zero = time.monotonic() - self.outcome.seconds
 
     def _enter(self, name: str, saved: dict[str, Any]) -> _Progressing:
         stage = self.training.stages[name]

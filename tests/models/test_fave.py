@@ -48,11 +48,13 @@ def test_what_the_release_never_runs_gets_no_gradient() -> None:
         assert sum(p.numel() for p in model.parameters() if p.grad is None) == expected
 
 
-def test_cross_attention_switched_on_trains_everything_but_the_unused_layers() -> None:
+@pytest.mark.parametrize(("stage", "frozen"), [("pretrain", set()), ("finetune", {"items"})])
+def test_cross_attention_switched_on_trains_everything_but_the_unused_layers(stage: str, frozen: set[str]) -> None:
     model = small(Fave, cross_attention="on").train()
+    model.enter_stage(stage)
     sum(model.losses(batch(3, 12)).values()).backward()
     without = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is None}
-    assert without == {"unused", "positions"}
+    assert without == {"unused", "positions"} | frozen
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "finetune"])

@@ -1,5 +1,6 @@
 """The cheap derivative rules are torch's own, only cheaper."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -41,8 +42,9 @@ def test_values_tangents_and_their_gradients_agree_with_plain_autograd() -> None
     assert all(torch.allclose(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
-def test_a_linear_layer_keeps_its_ordinary_gradients() -> None:
-    layer, x = nn.Linear(3, 2).double(), torch.randn(6, 4, 3, dtype=torch.float64, requires_grad=True)
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_linear_layer_keeps_its_ordinary_gradients(bias: bool) -> None:
+    layer, x = nn.Linear(3, 2, bias=bias).double(), torch.randn(6, 4, 3, dtype=torch.float64, requires_grad=True)
     plain = torch.autograd.grad(layer(x).square().sum(), [x, *layer.parameters()])
     with CheapTangents():
         cheap = torch.autograd.grad(layer(x).square().sum(), [x, *layer.parameters()])

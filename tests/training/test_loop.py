@@ -55,6 +55,11 @@ def rising() -> object:
     return lambda model: fake_metrics(next(looks) / 1000)
 
 
+def falling() -> object:
+    looks = iter(range(999, 0, -1))
+    return lambda model: fake_metrics(next(looks) / 1000)
+
+
 TRAINING = Training(batch_size=16, stages={"train": Stage(epochs=4, clip_norm=1.0, decay_every=2)})
 
 
@@ -113,21 +118,29 @@ def test_the_budget_ends_training_and_marks_the_run(sequences):
     assert len(outcome.curve) == 1, "what was trained is looked at"
 
 
-def test_stages_share_the_budget_in_proportion(sequences):
+def test_stages_share_the_budget_in_proportion():
     stages = {"a": Stage(budget_share=3), "b": Stage(budget_share=1)}
-    run = trainer(sequences, Training(time_budget=100, stages=stages))
-    assert [run._limit(0), run._limit(1)] == [75, 100]
+    assert [Training(time_budget=100, stages=stages).limit(name) for name in stages] == [75, 100]
+    assert Training(stages=stages).limit("a") == float("inf")
 
 
 def test_the_second_stage_starts_from_the_best_of_the_first_and_the_model_is_told(sequences):
     told: list[tuple[str, dict[str, Tensor]]] = []
-    stages = {"first": Stage(epochs=2), "second": Stage(epochs=0)}
-    run = trainer(sequences, Training(batch_size=16, stages=stages), rising())
+    stages = {"first": Stage(epochs=3), "left out": Stage(epochs=0), "second": Stage(epochs=1)}
+    run = trainer(sequences, Training(batch_size=16, stages=stages), falling())
     run.model.enter_stage = lambda name: told.append((name, weights(run)))
     run.run()
+    best = trainer(sequences, Training(batch_size=16, stages={"first": Stage(epochs=1)}))
+    best.run()
     assert [name for name, _ in told] == ["first", "second"]
-    assert not same(told[0][1], told[1][1])
-    assert same(told[1][1], weights(run))
+    assert same(told[1][1], weights(best)) and not same(told[1][1], weights(run))
+
+
+def test_without_any_epoch_nothing_is_learned_and_the_limit_is_to_blame(sequences):
+    run = trainer(sequences, Training(stages={"first": Stage(epochs=0)}))
+    before = weights(run)
+    assert run.run().stopped_because == "epochs"
+    assert same(before, weights(run))
 
 
 class Diverging(Recommender):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from fave_bench.rendering.comparison import Z
+from fave_bench.evaluation.paired import Z
 from fave_bench.rendering.efficiency_speed import speedup_column
 from fave_bench.rendering.page.contents import Contents
 from fave_bench.rendering.printed import Overall

@@ -1,0 +1,74 @@
+"""The ends of training stages that several runs have in common, so that each stage is trained once.
+
+Order, noise and dropout are functions of (seed, stage, epoch, step), so runs that agree in all that a stage depends on
+leave it with the same weights, and may go on from one copy. A budget's clock goes on from where the copy's stood.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from fave_bench.models.contract import Recommender
+from fave_bench.training import checkpoint
+from fave_bench.training.config import Training
+
+
+@dataclass(frozen=True)
+class End:
+    """A stage that is over."""
+
+    run: str
+    """Key of the run that trained it."""
+    weights: dict[str, Tensor]
+    """The best ones, on the CPU."""
+    outcome: dict[str, Any]
+    """training.loop.Outcome up to here, as plain values."""
+
+
+class StageEnds:
+    """The shared ends below one folder, as one run sees them."""
+
+    def __init__(self, folder: Path, keys: Mapping[str, str], run: str) -> None:
+        """`keys`: stage -> `end_keys`; a stage without one is nobody else's. `run`: the key of the run that asks."""
+        self.folder, self.keys, self.run = folder, keys, run
+
+    def load(self, stage: str) -> End | None:
+        """The end of `stage`, where some run has been there. Raises BenchError for a damaged file."""
+        saved = checkpoint.load(self._path(stage)) if stage in self.keys else None
+        return End(**saved) if saved else None
+
+    def save(self, stage: str, weights: dict[str, Tensor], outcome: dict[str, Any]) -> None:
+        """Leave the end of `stage` to others, unless a run has done so already."""
+        if stage in self.keys and not self._path(stage).exists():
+            checkpoint.save(self._path(stage), {"run": self.run, "weights": weights, "outcome": outcome})
+
+    def _path(self, stage: str) -> Path:
+        return self.folder / f"{self.keys[stage]}.pt"
+
+
+def end_keys(model: Recommender, training: Training, given: Mapping[str, Any]) -> dict[str, str]:
+    """Stage -> hash of exactly what its end depends on, for every stage that has a later one.
+
+    That is `given` (data, seed, model and its version), the training up to there, and of the model's configuration
+    what no later stage claims for itself (`Recommender.stage_fields`).
+    """
+    names, keys = list(training.stages), {}
+    for number, name in enumerate(names[:-1], 1):
+        later = {field for other in names[number:] for field in model.stage_fields.get(other, ())}
+        inputs = {
+            "given": given,
+            "model": model.config.model_dump(mode="json", exclude=later),
+            "padding_free": model.padding_free,  # decides how a batch is laid out, and may depend on any field
+            "training": training.model_dump(mode="json", exclude={"stages", "time_budget"}),
+            "stages": [
+                (n, training.stages[n].model_dump(mode="json", exclude={"budget_share"})) for n in names[:number]
+            ],
+            "limits": [str(training.limit(n)) for n in names[:number]],
+        }
+        keys[name] = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:12]
+    return keys

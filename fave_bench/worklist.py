@@ -1,0 +1,184 @@
+"""Runs to do: which are recorded, how long the others take, and doing them one after the other.
+
+What campaigns, ablations and sweeps have in common. One failed run never sinks the rest, a first Ctrl-C stops at a
+checkpoint, and the same command goes on from there.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from fave_bench.cli import add_device, add_json, add_results, say
+from fave_bench.errors import BenchError, UsageError
+
+if TYPE_CHECKING:
+    from fave_bench.interruption import Interruption
+    from fave_bench.records import Record, Store
+    from fave_bench.runner import Run
+    from fave_bench.studies.catalogue import Changes
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """The options that say how long, and whether at all."""
+    parser.add_argument("--time-budget", type=float, metavar="SECONDS", help="start or continue no run after this long")
+    parser.add_argument("--run-budget", type=float, metavar="SECONDS", help="train each run for so long at most")
+    parser.add_argument("--plan", action="store_true", help="print the runs with time estimates and start nothing")
+
+
+def add_study(parser: argparse.ArgumentParser) -> None:
+    """The options of a study: several runs that one table or figure compares."""
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="default: 0")
+    parser.add_argument("--quick", action="store_true", help="the presets' tuning for short budgets")
+    parser.add_argument("--epochs", type=int, metavar="N", help="at most N epochs in every training stage")
+    add_limits(parser)
+    add_device(parser)
+    add_results(parser)
+    add_json(parser)
+
+
+def deadline(arguments: argparse.Namespace) -> float | None:
+    """When, on the monotonic clock, the time budget that starts now is over; UsageError for a budget that is none."""
+    for option, seconds in (("--time-budget", arguments.time_budget), ("--run-budget", arguments.run_budget)):
+        if seconds is not None and not seconds > 0:
+            raise UsageError(f"{option} {seconds}: give a positive number of seconds")
+    return time.monotonic() + arguments.time_budget if arguments.time_budget else None
+
+
+def work_through(
+    runs: "Sequence[Run]",
+    store: "Store",
+    *,
+    until: float | None = None,
+    share_stages: bool = False,
+    problems: Sequence[str] = (),
+    render: Callable[[], None],
+) -> int:
+    """Do what is missing before the deadline `until`, then `render`; the exit status, with a sentence per failure.
+
+    `problems` are failures from before. `share_stages`: see `Run.execute`.
+    """
+    from fave_bench.interruption import Interruption
+
+    with Interruption(until) as interruption:
+        failed, left = _execute(runs, store, interruption, share_stages)
+    if any(True for _ in store.records()):
+        try:
+            render()
+        except BenchError as error:  # the records are safe, and how the runs ended matters more
+            failed.append(str(error))
+    for sentence in [*problems, *failed]:
+        say(f"failed: {sentence}")
+    if left:
+        say(f"stopped with {left} runs to do; the same command goes on from there")
+    return interruption.exit_code or int(bool(problems or failed))
+
+
+def _execute(
+    runs: "Sequence[Run]", store: "Store", interruption: "Interruption", share_stages: bool
+) -> tuple[list[str], int]:
+    """Failures, and how many runs are left."""
+    from fave_bench.runner import summary, write_failure
+    from fave_bench.training.loop import Stopped
+
+    missing = [run for run in runs if run.recorded(store) is None]
+    say(f"{len(runs) - len(missing)} of {len(runs)} runs are recorded in {store.root}/, {len(missing)} to do")
+    failed: list[str] = []
+    for number, run in enumerate(missing, 1):
+        if interruption():
+            return failed, len(missing) - number + 1
+        say(f"[{number}/{len(missing)}] {run}")
+        try:
+            say("  " + summary(run.execute(store, interrupted=interruption, share_stages=share_stages)))
+        except Stopped:
+            return failed, len(missing) - number + 1
+        except (BenchError, RuntimeError, OSError, ValueError) as error:
+            write_failure(run, store, error)
+            failed.append(f"{run}: {error}")
+            say(f"  failed: {error}")
+    return failed, 0
+
+
+def at_hand(asked: Sequence[str] | None, usual: Sequence[str]) -> list[str]:
+    """The datasets asked for, else those of the usual ones that need no network; BenchError where there are none."""
+    from fave_bench import data
+
+    found = list(asked or filter(data.available, usual))
+    if not found:
+        raise BenchError(
+            f"none of {', '.join(usual)} is on this machine; get one, as with "
+            f"`python -m fave_bench.prepare --dataset {usual[0]}`, or name others with --datasets"
+        )
+    return found
+
+
+def study(
+    arguments: argparse.Namespace, datasets: Sequence[str], model: str, setting: str, changes: "Sequence[Changes]"
+) -> "list[Run]":
+    """A run per seed, dataset and change; of those that come to the same, one."""
+    from fave_bench.efficiency.environment import resolve_device
+    from fave_bench.runner import Run, Spec
+
+    device = resolve_device(arguments.device)
+    runs = [
+        Run(
+            Spec(
+                dataset, model, setting, "", seed, overrides=dict(change), quick=arguments.quick,
+                epochs=arguments.epochs, time_budget=arguments.run_budget,
+            ),
+            device,
+        )
+        for seed in arguments.seeds
+        for dataset in datasets
+        for change in changes
+    ]  # fmt: skip
+    return list({run.key: run for run in runs}.values())
+
+
+def print_plan(runs: "Sequence[Run]", store: "Store", problems: Sequence[str] = ()) -> None:
+    """A line per run with its state, a sum, and what could not even be planned."""
+    speeds = {(r.dataset.name, r.model, r.setting, r.variant): r for r in store.records()}
+    total, unknown_runs = 0.0, 0
+    for run in runs:
+        if run.recorded(store):
+            state = "recorded"
+        else:
+            like = speeds.get((run.spec.dataset, run.spec.model, run.plan.setting, run.variant))
+            seconds = estimate(run, like)
+            total, unknown_runs = total + (seconds or 0), unknown_runs + (seconds is None)
+            bound = "at most" if like and like.truncated and run.plan.training.time_budget is None else "about"
+            state = f"to do, {bound} {_duration(seconds)}" if seconds is not None else "to do, time unknown"
+        print(f"{run.key}  {run!s:50} {state}")
+    print(
+        f"{len(runs)} runs; {_duration(total)} to do at most"
+        + (f", and {unknown_runs} without an estimate" * bool(unknown_runs))
+    )
+    for sentence in problems:
+        print(f"not planned: {sentence}")
+
+
+def estimate(run: "Run", like: "Record | None") -> float | None:
+    """Seconds a run will take: its budget, what a full run of the row took, or its epoch limit at a cut run's speed."""
+    ranking = sum(_ranking_seconds(like)) if like else 0.0
+    if run.kind.samples == "none":
+        return ranking
+    if run.plan.training.time_budget is not None:
+        return run.plan.training.time_budget + ranking
+    if like is None or not like.training.epochs:
+        return None
+    if like.truncated:
+        limit = sum(stage.epochs for stage in run.plan.training.stages.values())
+        return limit * like.training.seconds / like.training.epochs + ranking
+    return like.training.seconds + ranking
+
+
+def _ranking_seconds(record: "Record") -> Iterator[float]:
+    if record.inference:
+        yield record.inference.validation_seconds or 0.0
+        yield record.inference.test_seconds or 0.0
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
