@@ -146,7 +146,7 @@ class Run:
         return model
 
     def _end_keys(self, model: Recommender) -> dict[str, str]:
-        """Stage -> what its end depends on; the kind of device too, as its arithmetic is its own."""
+        """Stage -> what its end depends on; the kind of device and execution too, as arithmetic differs."""
         given = {
             "model": self.spec.model,
             "version": self.kind.version,
@@ -155,6 +155,7 @@ class Run:
             "split": self.spec.split,
             "protocols": versions(),
             "device": self.device.type,
+            "compiled": self.spec.compiled,
         }
         return end_keys(model, self.plan.training, given)
 
