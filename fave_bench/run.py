@@ -1,9 +1,12 @@
 """Verb: train and rank one model on one dataset, and record it."""
 
+import json
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from fave_bench.cli import Parser, add_device, add_json, add_results, entry, say
+from fave_bench.errors import UsageError
 
 
 def parser() -> Parser:
@@ -12,9 +15,9 @@ def parser() -> Parser:
         "Train one model, rank every user's target exactly, and write one record under results/.",
         "python -m fave_bench.run --dataset ml-100k --model fave --setting paper --seed 0 --time-budget 60",
     )
-    p.add_argument("--dataset", required=True, metavar="NAME", help="catalogue name, or your own with --from")
+    p.add_argument("--dataset", metavar="NAME", help="catalogue name, or your own with --from")
     p.add_argument("--from", dest="source", type=Path, metavar="PATH", help="file or folder to read the data from")
-    p.add_argument("--model", required=True, metavar="NAME", help="a file in baselines/, fave, or an installed model")
+    p.add_argument("--model", metavar="NAME", help="a file in baselines/, fave, or an installed model")
     p.add_argument("--setting", metavar="NAME", help="released, paper, … (default: the preset's first row)")
     p.add_argument("--variant", metavar="NAME", help="a variant of the preset, such as ce for sasrec")
     p.add_argument("--seed", type=int, default=0, metavar="N")
@@ -24,6 +27,7 @@ def parser() -> Parser:
     p.add_argument("--quick", action="store_true", help="the preset's tuning for short budgets, as profile quick uses")
     p.add_argument("--compile", action="store_true", help="compile the training step: minutes to begin, faster after")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. model.steps=1; repeatable")
+    p.add_argument("--repeat", metavar="KEY", help="instead: do a recorded run again, and say whether it agrees")
     add_device(p)
     add_results(p)
     add_json(p)
@@ -32,6 +36,10 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
+    if arguments.repeat:
+        return _repeat(arguments)
+    if not (arguments.dataset and arguments.model):
+        raise UsageError("give --dataset and --model, or --repeat with the key of a recorded run")
     from fave_bench import presets  # here, so that --help does not wait for torch
     from fave_bench.efficiency.environment import resolve_device
     from fave_bench.interruption import Interruption
@@ -70,6 +78,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         say(summary(record))
     return 0
+
+
+def _repeat(arguments: Namespace) -> int:
+    """The exit status says whether the repetition agrees, within noise at least."""
+    from fave_bench.efficiency.environment import resolve_device
+    from fave_bench.interruption import Interruption
+    from fave_bench.records import Store
+    from fave_bench.repeat import repeat
+    from fave_bench.training.loop import Stopped
+
+    for option in ("dataset", "model", "setting", "variant", "epochs", "time_budget", "set", "quick", "compile"):
+        if getattr(arguments, option):
+            name = option.replace("_", "-")
+            raise UsageError(f"--{name}: a repetition takes everything from the record; leave it out")
+    store = Store(arguments.results)
+    record, device = store.find(arguments.repeat), resolve_device(arguments.device)
+    with Interruption() as interruption:
+        try:
+            found = repeat(store, record, device, source=arguments.source, interrupted=interruption)
+        except Stopped:
+            say(f"{record.key}: stopped; the same command goes on from the checkpoint")
+            return interruption.exit_code
+    if arguments.json:
+        print(json.dumps(found.as_dict(), indent=1))
+    else:
+        print(f"{record.key} {record.dataset.name} {record.title}: {found.sentence()}")
+    return int(found.verdict == "different")
 
 
 if __name__ == "__main__":

@@ -70,13 +70,14 @@ class Spec:
 class Run:
     """A specification with its data and configuration resolved: it has a key, and can be executed."""
 
-    def __init__(self, spec: Spec, device: torch.device) -> None:
+    def __init__(self, spec: Spec, device: torch.device, plan: presets.Plan | None = None) -> None:
+        """`plan` is used in the place of what the presets make of `spec`."""
         if spec.split not in SPLITS:
             raise unknown("split", spec.split, SPLITS)
         if spec.compiled:
             require_compiler(device)
         self.spec, self.device = spec, device
-        self.plan = presets.plan(
+        self.plan = plan or presets.plan(
             spec.dataset, spec.model, spec.setting, spec.variant, spec.overrides, quick=spec.quick
         ).limited(epochs=spec.epochs, time_budget=spec.time_budget)
         self.kind = registry.load(spec.model)

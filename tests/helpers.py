@@ -1,10 +1,13 @@
-"""Small hand-built records for tests: the metrics are whatever the given counts say."""
+"""Small hand-built records, whose metrics are what the given counts say; a small file of actions; a shell's view."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+from fave_bench.cli import Main, entry
 from fave_bench.evaluation.metrics import errors_of, metrics_of
 from fave_bench.evaluation.phase_ranks import PhaseRanks
 from fave_bench.evaluation.protocols import versions
@@ -71,3 +74,18 @@ def make_record(**options: Any) -> Record:
 def add_run(store: Store, **options: Any) -> Record:
     """Write a run into `store` and return its record as stored."""
     return store.write(*make_run(**options))
+
+
+def actions_csv(path: Path) -> Path:
+    """Actions of 60 users on 25 items, in time order."""
+    random = np.random.default_rng(0)
+    rows = [(u, i, t) for u in range(60) for t, i in enumerate(random.permutation(25)[: random.integers(5, 15)])]
+    path.write_text("user,item,time\n" + "".join(f"u{u},i{i},{t}\n" for u, i, t in rows))
+    return path
+
+
+def ending(main: Main, arguments: list[str]) -> int:
+    """The exit status a shell would see."""
+    with pytest.raises(SystemExit) as ended:
+        entry(lambda _: main(arguments))
+    return int(ended.value.code or 0)

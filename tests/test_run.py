@@ -3,11 +3,10 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
+from helpers import actions_csv, ending
 
 from fave_bench import campaign, prepare, run, table
-from fave_bench.cli import Main, entry
 from fave_bench.evaluation.metrics import metrics_of
 from fave_bench.records import Store
 
@@ -16,24 +15,12 @@ SMALL = ["--set", "model.d=16", "--set", "model.window=10", "--epochs", "2", "--
 
 @pytest.fixture
 def csv(tmp_path: Path) -> Path:
-    """60 users, 25 items, in time order."""
-    random = np.random.default_rng(0)
-    rows = [(u, i, t) for u in range(60) for t, i in enumerate(random.permutation(25)[: random.integers(5, 15)])]
-    path = tmp_path / "mine.csv"
-    path.write_text("user,item,time\n" + "".join(f"u{u},i{i},{t}\n" for u, i, t in rows))
-    return path
+    return actions_csv(tmp_path / "mine.csv")
 
 
 @pytest.fixture
 def base(csv: Path, tmp_path: Path) -> list[str]:
     return ["--dataset", "mine", "--from", str(csv), "--results", str(tmp_path / "results")]
-
-
-def ending(main: Main, arguments: list[str]) -> int:
-    """The exit status a shell would see."""
-    with pytest.raises(SystemExit) as ended:
-        entry(lambda _: main(arguments))
-    return int(ended.value.code or 0)
 
 
 def test_a_run_leaves_one_complete_record(base, tmp_path, capsys):

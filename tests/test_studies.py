@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import ending
 
 from fave_bench import ablate, presets, run, sweep
-from fave_bench.cli import Main, entry
 from fave_bench.models import registry
 from fave_bench.records import Store
 from fave_bench.studies.catalogue import families
@@ -54,13 +54,6 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 def where(mine: str, tmp_path: Path) -> list[str]:
     return ["--datasets", mine, "--results", str(tmp_path / "results"), "--out", str(tmp_path / "out")]
-
-
-def ending(main: Main, arguments: list[str]) -> int:
-    """The exit status a shell would see."""
-    with pytest.raises(SystemExit) as ended:
-        entry(lambda _: main(arguments))
-    return int(ended.value.code or 0)
 
 
 def test_an_ablation_trains_stage_1_once_and_renders_its_table(where, mine, tmp_path, capsys):
