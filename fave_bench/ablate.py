@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         shown = ["--json"] if arguments.json else ["--out", str(arguments.out)]
         table.main(["--name", "ablation", "--results", str(arguments.results), *shown])
 
-    return work_through(runs, store, until=until, share_stages=True, render=render)
+    retry = arguments.retry_failed
+    return work_through(runs, store, until=until, share_stages=True, retry_failed=retry, render=render)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         table.main(["--name", "overall", "--format", "md", "--results", str(arguments.results)])
         print(f"\nreport: {published.write(arguments.results, arguments.out)[-1]}")
 
-    return work_through(runs, store, until=until, problems=problems, render=render)
+    retry = arguments.retry_failed
+    return work_through(runs, store, until=until, retry_failed=retry, problems=problems, render=render)
 
 
 def _available(profile: Profile, asked: Sequence[str] | None, *, fetch: bool) -> tuple[Profile, list[str], list[str]]:

@@ -117,6 +117,10 @@ class Run:
             say(f"{self} will be repeated: {error}")
             return None
 
+    def failed(self, store: Store) -> bool:
+        """Whether the last attempt failed."""
+        return (self.folder(store) / FAILED).exists()
+
     def execute(
         self, store: Store, *, interrupted: Callable[[], bool] = lambda: False, share_stages: bool = False
     ) -> Record:

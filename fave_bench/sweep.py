@@ -55,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         shown = ["--json"] if arguments.json else ["--out", str(arguments.out)]
         figure.main(["--name", "hyperparameters", "--results", str(arguments.results), *shown])
 
-    return work_through(runs, store, until=until, share_stages=True, render=render)
+    retry = arguments.retry_failed
+    return work_through(runs, store, until=until, share_stages=True, retry_failed=retry, render=render)
 
 
 def _runs(sweep: Sweep, arguments: argparse.Namespace) -> "list[Run]":

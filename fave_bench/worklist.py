@@ -23,6 +23,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     """The options that say how long, and whether at all."""
     parser.add_argument("--time-budget", type=float, metavar="SECONDS", help="start or continue no run after this long")
     parser.add_argument("--run-budget", type=float, metavar="SECONDS", help="train each run for so long at most")
+    parser.add_argument("--retry-failed", action="store_true", help="do only the runs that failed the last time")
     parser.add_argument("--plan", action="store_true", help="print the runs with time estimates and start nothing")
 
 
@@ -51,15 +52,19 @@ def work_through(
     *,
     until: float | None = None,
     share_stages: bool = False,
+    retry_failed: bool = False,
     problems: Sequence[str] = (),
     render: Callable[[], None],
 ) -> int:
     """Do what is missing before the deadline `until`, then `render`; the exit status, with a sentence per failure.
 
-    `problems` are failures from before. `share_stages`: see `Run.execute`.
+    `problems` are failures from before. `share_stages`: see `Run.execute`. `retry_failed`: only those that left a
+    failed.json.
     """
     from fave_bench.interruption import Interruption
 
+    if retry_failed:
+        runs = [run for run in runs if run.failed(store)]
     with Interruption(until) as interruption:
         failed, left = _execute(runs, store, interruption, share_stages)
     if any(True for _ in store.records()):

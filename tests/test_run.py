@@ -137,6 +137,7 @@ def test_one_failed_run_does_not_sink_a_campaign(csv, tmp_path, capsys, monkeypa
         return {"ce": self.items.weight.sum() * float("nan")}
 
     prepare.main(["--dataset", "mine", "--from", str(csv)])
+    working = SASRec.losses
     monkeypatch.setattr(SASRec, "losses", broken)
     monkeypatch.setitem(campaign.PROFILES, "demo", campaign.Profile("test", ("mine",), (0,), 0.5, True))
     arguments = ["--profile", "demo", "--models", "popularity", "sasrec", "--device", "cpu"]
@@ -147,6 +148,12 @@ def test_one_failed_run_does_not_sink_a_campaign(csv, tmp_path, capsys, monkeypa
     (failed, _) = sorted((tmp_path / "results").rglob("failed.json"))
     assert "non-finite" in json.loads(failed.read_text())["error"]
     assert [record.model for record in Store(tmp_path / "results").records()] == ["popularity"]
+    monkeypatch.setattr(SASRec, "losses", working)
+    arguments.insert(3, "markov")
+    assert ending(campaign.main, [*arguments, "--retry-failed"]) == 0
+    assert "0 of 2 runs are recorded" in capsys.readouterr().err, "only the two that failed are done"
+    assert {record.model for record in Store(tmp_path / "results").records()} == {"popularity", "sasrec"}
+    assert not list((tmp_path / "results").rglob("failed.json"))
 
 
 def test_without_any_real_dataset_the_default_profile_runs_on_synthetic_data_and_says_so(tmp_path, capsys, monkeypatch):
