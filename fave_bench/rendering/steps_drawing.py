@@ -17,7 +17,7 @@ APART = 0.07
 
 
 def draw(shown: "Sequence[Panel]", words: str) -> "Figure":
-    figure, all_axes = panels(len(shown), words, width=3.9, height=3.1, margins=(0.5, 1.05, 0.55, 0.45))
+    figure, all_axes = panels(len(shown), words, width=4.1, height=3.1, margins=(0.5, 1.25, 0.55, 0.45))
     looks = styles((curve.record.title, curve.name) for panel in shown for curve in panel.curves)
     for axes, panel in zip(all_axes, shown, strict=True):
         _frame(axes, panel)
