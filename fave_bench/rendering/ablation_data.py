@@ -67,7 +67,7 @@ class Ablation:
 
 
 def ablations(records: Iterable[Record], name: str, family: Family, printed: PrintedVariants) -> list[Ablation]:
-    """One per full model of which some variant was run, datasets in the family's order, then by name.
+    """One per full model of which some variant was run, datasets in the family's order, its own setting first.
 
     A variant is a record whose configuration is the full model's with the variant's changes laid over it, whatever made
     it. Runs cut short stand in only where there is no full one.
@@ -85,7 +85,12 @@ def ablations(records: Iterable[Record], name: str, family: Family, printed: Pri
             if any(line.summary for line in lines[1:]):
                 found.append(Ablation(name, family, tuple(lines), printed))
     order = {dataset: place for place, dataset in enumerate(family.datasets)}
-    return sorted(found, key=lambda a: (order.get(a.sample.dataset.name, len(order)), a.sample.dataset.name))
+
+    def position(one: Ablation) -> tuple[object, ...]:
+        name, setting = one.sample.dataset.name, one.sample.setting
+        return order.get(name, len(order)), name, setting != family.setting, setting
+
+    return sorted(found, key=position)
 
 
 def _place(record: Record) -> tuple[str, ...]:

@@ -3,9 +3,11 @@
 from html import escape
 
 from fave_bench.rendering.columns import spans
-from fave_bench.rendering.table_model import Block, Cell, Column, Difference, Table, parts
+from fave_bench.rendering.table_model import NOTHING, Block, Cell, Column, Difference, Table, Text, parts
 
 EMPHASIS = {"best": "strong", "second": "u"}
+SENTENCE = 60
+"""Characters from which a text is broken into lines."""
 BODY_STYLE = """\
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 2rem auto; max-width: 110rem; padding: 0 1rem }"""  # noqa: E501
 GRID_STYLE = """\
@@ -18,6 +20,7 @@ thead tr:first-child th[colspan] { text-align: center }
 tbody th { font-weight: 500; position: sticky; left: 0; background: #fff }
 tbody tr:nth-child(even) > * { background: #f6f8fa }
 .number { text-align: right }
+.words { white-space: normal; min-width: 22rem; max-width: 60rem }
 .first { border-left: 1px solid #d0d7de }
 .reproduced { color: #116329 } .lower { color: #a40e26 } .higher { color: #0550ae } .quiet { color: #59636e }"""
 PRINT_STYLE = "@media print { .block { overflow: visible } body { margin: 0 } }"
@@ -89,14 +92,15 @@ def _heading(columns: tuple[Column, ...], starts: set[int]) -> str:
 
 def _row(row: tuple[Cell, ...], columns: tuple[Column, ...], starts: set[int]) -> str:
     cells = [f'<th scope="row">{_cell(row[0])}</th>'] + [
-        f"<td{_class(column, place in starts)}>{_cell(cell)}</td>"
+        f"<td{_class(column, place in starts, cell)}>{_cell(cell)}</td>"
         for place, (cell, column) in enumerate(zip(row[1:], columns[1:], strict=True), start=1)
     ]
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def _class(column: Column, starts: bool) -> str:
-    names = ["number"] * column.numeric + ["first"] * starts
+def _class(column: Column, starts: bool, cell: Cell = NOTHING) -> str:
+    sentence = isinstance(cell, Text) and len(cell.text) >= SENTENCE
+    names = ["number"] * column.numeric + ["first"] * starts + ["words"] * sentence
     return f' class="{" ".join(names)}"' if names else ""
 
 
