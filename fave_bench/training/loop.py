@@ -178,8 +178,11 @@ class Trainer:
             rows = chunks[at.step]
             set_learning_rate(at.optimizer, at.stage, at.epoch, at.epoch * len(chunks) + at.step)
             batch = self.samples.batch(rows, seed_of(self.seed, at.name, at.epoch, at.step))
-            with at.execution:
-                terms = train_step(self.model, batch, at.stage, at.optimizer, precision=self.training.precision)
+            try:
+                with at.execution:
+                    terms = train_step(self.model, batch, at.stage, at.optimizer, precision=self.training.precision)
+            except torch.OutOfMemoryError:
+                raise BenchError(self._too_large(at.name)) from None
             for term, value in terms.items():
                 at.totals[term] = at.totals[term] + value if term in at.totals else value
             at.step += 1
@@ -194,6 +197,16 @@ class Trainer:
             if self.outcome.seconds >= limit:
                 break
         return self._read(at), min(1.0, at.step * self.training.batch_size / len(self.samples))
+
+    def _too_large(self, stage: str) -> str:
+        """A batch is never made smaller on the quiet: another batch size is another training."""
+        device, size = self.samples.device, self.training.batch_size
+        peak = torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None
+        return (
+            f"{self.model.title}: a step of stage {stage} with {size} samples does not fit the memory "
+            f"of {device}{f' (peak {peak:.1f} GiB)' if peak else ''}; give a smaller training.batch_size, or "
+            "training.precision=bf16"
+        )
 
     def _look(self, at: _Progressing, losses: dict[str, float], progress: Progress) -> None:
         began = time.monotonic()

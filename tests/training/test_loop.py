@@ -183,3 +183,13 @@ def test_learning_rate_schedule_is_a_function_of_epoch_and_step():
 def test_samples_per_second_is_zero_before_anything_ran():
     assert Outcome().samples_per_second == 0
     assert replace(Outcome(), samples=10, seconds=2.0).samples_per_second == 5
+
+
+def test_a_step_that_does_not_fit_the_memory_ends_with_advice_and_no_smaller_batch(sequences, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    run = trainer(sequences, TRAINING)
+    monkeypatch.setattr(run.model, "losses", full)
+    with pytest.raises(BenchError, match=r"stage train with 16 samples does not fit the memory of cpu; give a smaller"):
+        run.run()
