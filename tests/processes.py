@@ -13,7 +13,10 @@ from helpers import actions_csv
 from fave_bench.cli import entry
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["fave_bench.runner", "fave_bench.table", "fave_bench.efficiency.flops", "processes"])
+CONTEXT.set_forkserver_preload(
+    ["processes", "baselines.sasrec", "fave_bench.campaign", "fave_bench.efficiency.flops", "fave_bench.published",
+     "fave_bench.runner", "torch._dynamo"]  # the last one for torch's optimizers, which take a second to import it
+)  # fmt: skip
 SMALL = """
 [model]
 window = 10
