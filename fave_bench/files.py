@@ -50,7 +50,11 @@ def _temporary(path: Path) -> tuple[int, Path]:
     """An open file beside `path`, and its name. It is locked, which tells it from one that a killed writer left."""
     while True:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
-        if try_lock(descriptor) and os.fstat(descriptor).st_nlink:
+        try:
+            locked = try_lock(descriptor) and os.fstat(descriptor).st_nlink
+        except OSError:  # a file system without locks, where nothing is swept either
+            locked = True
+        if locked:
             return descriptor, Path(name)
         os.close(descriptor)  # somebody has swept it away before it was locked
 

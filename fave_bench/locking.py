@@ -23,7 +23,8 @@ def alone(path: Path, give_up: Callable[[], bool]) -> Iterator[None]:
     """Hold the lock file `path`, made here and removed afterwards, with its folder if that is then empty.
 
     While another process holds it, wait until `give_up` says yes, which raises Busy; it is asked every ASK_EVERY
-    seconds. Locks are flock(2)'s: advisory, and on a network file system as good as its locks are.
+    seconds. Locks are flock(2)'s: advisory, and on a network file system as good as its locks are; BenchError where
+    it has none.
     """
     while (file := _held(path)) is None:
         if give_up():
@@ -40,7 +41,10 @@ def alone(path: Path, give_up: Callable[[], bool]) -> Iterator[None]:
 
 
 def try_lock(file: IO[bytes] | int) -> bool:
-    """Lock an open file until it is closed; False where another process has locked it."""
+    """Lock an open file until it is closed; False where another process has locked it.
+
+    Raises OSError on a file system without locks.
+    """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -54,12 +58,20 @@ def _held(path: Path) -> IO[bytes] | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):  # its last holder has just removed the folder
             file = path.open("ab")
-            if not try_lock(file):
+            if not _locked(path, file):
                 file.close()
                 return None
             if _lies_at(path, file):
                 return file
             file.close()
+
+
+def _locked(path: Path, file: IO[bytes]) -> bool:
+    try:
+        return try_lock(file)
+    except OSError as error:
+        file.close()
+        raise BenchError(f"{path}: this file system has no locks ({error.strerror}); use a folder on another") from None
 
 
 def _lies_at(path: Path, file: IO[bytes]) -> bool:

@@ -1,6 +1,7 @@
 """A fault anywhere in a writer: readers find the old content or the new, whole, and no temporary file stays."""
 
 import errno
+import fcntl
 import io
 import os
 import tempfile
@@ -18,6 +19,7 @@ from fave_bench.data import cache
 from fave_bench.data.sequences import Sequences
 from fave_bench.errors import BenchError
 from fave_bench.files import TEMPORARY, replacing, write_text
+from fave_bench.locking import alone
 from fave_bench.records import Record, Store, measurements, siblings
 from fave_bench.training import checkpoint
 
@@ -166,3 +168,16 @@ def test_one_that_is_swept_before_it_is_locked_is_made_again(tmp_path: Path, mon
     monkeypatch.setattr(tempfile, "mkstemp", mkstemp)
     write_text(tmp_path / "a", "text")
     assert len(made) == 2 and contents(tmp_path) == {"a": b"text"}
+
+
+def test_without_locks_writing_works_and_nothing_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(*_: Any) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", without)
+    left = tmp_path / f".other.abc{TEMPORARY}"
+    left.touch()
+    write_text(tmp_path / "a", "text")
+    assert contents(tmp_path) == {"a": b"text", left.name: b""}
+    with pytest.raises(BenchError, match="this file system has no locks"), alone(tmp_path / "lock", lambda: True):
+        pass
