@@ -13,12 +13,13 @@ from fave_bench import data
 from fave_bench.errors import BenchError
 from fave_bench.evaluation.phase_ranks import PhaseRanks
 from fave_bench.evaluation.protocols import versions
+from fave_bench.locking import alone
 from fave_bench.models import registry
 from fave_bench.presets import Plan
 from fave_bench.records import Record, Store
 from fave_bench.records.siblings import RANKS, WEIGHTS
 from fave_bench.restore import stages
-from fave_bench.runner import Run, Spec
+from fave_bench.runner import WORK, Run, Spec
 from fave_bench.training.config import Training
 
 
@@ -94,17 +95,19 @@ def repeat(
     """Train and rank again, beside the record and not over it; raises Stopped when interrupted, and then goes on.
 
     Raises BenchError where what decides the numbers is no longer what it was: the data, the model's mathematics or
-    the protocols.
+    the protocols; Busy where another process repeats the same run.
     """
     _check(record, source)
-    beside = Store(store.root / ".work" / "repeat" / record.key)
+    beside = Store(store.root / WORK / "repeat" / record.key)
     run = Run(_spec(record, source), device, _plan(record))
     if run.key != record.key:
         raise BenchError(f"run {record.key} cannot be repeated: what it records now calls for {run.key}")
-    again = run.execute(beside, interrupted=interrupted)
-    found, expected = beside.ranks(again), store.ranks(record)
+    with alone(beside.root.with_suffix(".lock"), give_up=lambda: True):
+        shutil.rmtree(run.folder(beside), ignore_errors=True)  # of a repetition that died before it was compared
+        again = run.execute(beside, interrupted=interrupted)
+        found, expected = beside.ranks(again), store.ranks(record)
+        shutil.rmtree(beside.root, ignore_errors=True)
     others = sum(_others(expected[phase], found[phase]) for phase in expected)
-    shutil.rmtree(beside.root, ignore_errors=True)
     return Repetition(record, again, others, tuple(_changes(record, again)))
 
 

@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         compiled=arguments.compile,
     )
     run, store = Run(spec, resolve_device(arguments.device)), Store(arguments.results)
-    record = run.recorded(store)
+    record = run.finished(store)
     if record:
         say(f"{run}: already recorded in {run.folder(store)}")
     else:

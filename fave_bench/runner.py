@@ -24,6 +24,7 @@ from fave_bench.evaluation.protocols import PROTOCOLS, versions
 from fave_bench.evaluation.ranks import rank_phase
 from fave_bench.evaluation.subgroups import training_counts
 from fave_bench.files import write_text
+from fave_bench.locking import Busy, alone
 from fave_bench.models import registry
 from fave_bench.models.contract import GenerativeRecommender, Recommender, parameter_count
 from fave_bench.randomness import seed_of
@@ -37,6 +38,8 @@ from fave_bench.trees import shorter
 LIST_LENGTH = 20
 """Items kept per user for diversity and for showing recommendations."""
 FAILED = "failed.json"
+WORK = ".work"
+"""Folder below the results for what is no result yet."""
 QUICK_NOTE = (
     "tuned for a short budget (the preset's [quick] table), not with the published batch size and learning rate"
 )
@@ -117,6 +120,14 @@ class Run:
             say(f"{self} will be repeated: {error}")
             return None
 
+    def work(self, store: Store) -> Path:
+        """The folder of what the run needs on its way: its lock and its checkpoint."""
+        return store.root / WORK / self.key
+
+    def finished(self, store: Store) -> Record | None:
+        """As `recorded`, where nothing is left to tidy either, as there is when a process dies between the two."""
+        return None if self.work(store).exists() else self.recorded(store)
+
     def failed(self, store: Store) -> bool:
         """Whether the last attempt failed."""
         return (self.folder(store) / FAILED).exists()
@@ -124,25 +135,32 @@ class Run:
     def execute(
         self, store: Store, *, interrupted: Callable[[], bool] = lambda: False, share_stages: bool = False
     ) -> Record:
-        """Train, rank and write the record; raises Stopped when interrupted (a checkpoint then holds the work).
+        """Train, rank and write the record, or find that it is there; raises Stopped when interrupted (a checkpoint
+        then holds the work), and Busy where another process is at the same run.
 
         `share_stages`: go on from stages that another run has trained, where they are what this one would train, and
         leave to others what this one trains.
         """
-        work = store.root / ".work"
+        try:
+            with alone(self.work(store) / "lock", give_up=lambda: True):
+                written = self.recorded(store) or self._made(store, interrupted, share_stages)
+                (self.folder(store) / FAILED).unlink(missing_ok=True)
+                shutil.rmtree(self.work(store), ignore_errors=True)
+        except Busy:
+            raise Busy(f"{self}: another process is at this run; its record will be the one") from None
+        return written
+
+    def _made(self, store: Store, interrupted: Callable[[], bool], share_stages: bool) -> Record:
         spaces = shared_spaces(self.sequences, self.split, self.spec.source)  # before training, as it reads a file
-        checkpoint, model = work / self.key / "checkpoint.pt", self._model()
-        ends = StageEnds(work / "stages", self._end_keys(model), self.key) if share_stages else None
+        checkpoint, model = self.work(store) / "checkpoint.pt", self._model()
+        ends = StageEnds(store.root / WORK / "stages", self._end_keys(model), self.key) if share_stages else None
         outcome = self._train(model, checkpoint, interrupted, ends)
         timed = {"validation": self._last_look or self._rank(model, "validation"), "test": self._rank(model, "test")}
         ranks = {phase: phase_ranks for phase, (phase_ranks, _) in timed.items()}
         seconds = {f"{phase}_seconds": s for phase, (_, s) in timed.items()}
         record = self._record(model, outcome, ranks, seconds, self._diversity(model, ranks["test"], spaces))
         weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
-        written = store.write(record, ranks, lists=ranks["test"].lists, weights=weights)
-        (self.folder(store) / FAILED).unlink(missing_ok=True)
-        shutil.rmtree(checkpoint.parent, ignore_errors=True)
-        return written
+        return store.write(record, ranks, lists=ranks["test"].lists, weights=weights)
 
     def _model(self) -> Recommender:
         torch.manual_seed(seed_of(self.spec.seed, "initial weights"))

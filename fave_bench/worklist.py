@@ -6,6 +6,7 @@ checkpoint, and the same command goes on from there.
 
 import argparse
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -83,25 +84,36 @@ def _execute(
     runs: "Sequence[Run]", store: "Store", interruption: "Interruption", share_stages: bool
 ) -> tuple[list[str], int]:
     """Failures, and how many runs are left."""
+    from fave_bench.locking import ASK_EVERY, Busy
     from fave_bench.runner import summary, write_failure
     from fave_bench.training.loop import Stopped
 
-    missing = [run for run in runs if run.recorded(store) is None]
+    missing = [run for run in runs if run.finished(store) is None]
     say(f"{len(runs) - len(missing)} of {len(runs)} runs are recorded in {store.root}/, {len(missing)} to do")
     failed: list[str] = []
-    for number, run in enumerate(missing, 1):
-        if interruption():
-            return failed, len(missing) - number + 1
-        say(f"[{number}/{len(missing)}] {run}")
+    queue, elsewhere = deque(missing), set[str]()  # what another process is at goes to the queue's end
+    while queue and not interruption():
+        run = queue[0]
+        if run.key in elsewhere:  # nothing else is left
+            time.sleep(ASK_EVERY)
+        else:
+            say(f"[{len(missing) - len(queue) + len(elsewhere) + 1}/{len(missing)}] {run}")
         try:
             say("  " + summary(run.execute(store, interrupted=interruption, share_stages=share_stages)))
         except Stopped:
-            return failed, len(missing) - number + 1
+            break
+        except Busy:
+            if run.key not in elsewhere:
+                say("  another process is at this run; coming back to it when the others are done")
+            elsewhere.add(run.key)
+            queue.rotate(-1)
+            continue
         except (BenchError, RuntimeError, OSError, ValueError) as error:
             write_failure(run, store, error)
             failed.append(f"{run}: {error}")
             say(f"  failed: {error}")
-    return failed, 0
+        queue.popleft()
+    return failed, len(queue)
 
 
 def at_hand(asked: Sequence[str] | None, usual: Sequence[str]) -> list[str]:

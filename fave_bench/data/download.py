@@ -1,10 +1,7 @@
 """Fetching a publisher's file: into the cache by pooch, resumed where it broke off, checked before it counts."""
 
-import fcntl
 import logging
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ from fave_bench.data import cache, locate
 from fave_bench.data.catalogue import Download, Entry
 from fave_bench.errors import BenchError
 from fave_bench.files import sha256
+from fave_bench.locking import alone
 
 BLOCK = 1 << 20
 TIMEOUT = 60.0
@@ -37,7 +35,7 @@ def fetch(entry: Entry, download: Download) -> Path:
     pooch.get_logger().setLevel(logging.WARNING)  # it would print hashes and paths
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder / f".{download.file}.lock"):
+        with alone(folder / f".{download.file}.lock", give_up=lambda: False):
             found = pooch.retrieve(
                 download.url,
                 known_hash=download.sha256 and f"sha256:{download.sha256}",
@@ -118,11 +116,3 @@ class Resuming:
                 f"{self.download.file}: checksum mismatch, expected SHA-256 {expected}, found {found}; the download "
                 "was discarded"
             )
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Wait until no other process fetches the same file."""
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -6,13 +6,15 @@ leave it with the same weights, and may go on from one copy. A budget's clock go
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from fave_bench.locking import alone
 from fave_bench.models.contract import Recommender
 from fave_bench.training import checkpoint
 from fave_bench.training.config import Training
@@ -36,6 +38,12 @@ class StageEnds:
     def __init__(self, folder: Path, keys: Mapping[str, str], run: str) -> None:
         """`keys`: stage -> `end_keys`; a stage without one is nobody else's. `run`: the key of the run that asks."""
         self.folder, self.keys, self.run = folder, keys, run
+
+    def alone(self, stage: str, give_up: Callable[[], bool]) -> AbstractContextManager[None]:
+        """Be the only process at `stage`, so that it is trained once; see `locking.alone`."""
+        if stage not in self.keys:
+            return nullcontext()
+        return alone(self._path(stage).with_suffix(".lock"), give_up)
 
     def load(self, stage: str) -> End | None:
         """The end of `stage`, where some run has been there. Raises BenchError for a damaged file."""

@@ -5,7 +5,8 @@ same steps as one that was never interrupted.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from fave_bench.errors import BenchError
+from fave_bench.locking import Busy
 from fave_bench.models.contract import Recommender
 from fave_bench.randomness import seed_of
 from fave_bench.training import checkpoint
@@ -108,7 +110,8 @@ class Trainer:
         for name in (name for name, stage in self.training.stages.items() if stage.epochs):
             self.model.enter_stage(name)
             if begun in (None, name):
-                self._through(name, saved)
+                with self._alone(name):
+                    self._through(name, saved)
                 begun, saved = None, {}
         return self.outcome
 
@@ -120,6 +123,20 @@ class Trainer:
         if self.ends:
             self.ends.save(name, self._weights(), vars(self.outcome))
             self._taken_over(name)  # another run may have been faster, and all go on from one copy
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        """Wait while another process is at the same stage, at no cost to the budget; Stopped when interrupted then."""
+        if self.ends is None:
+            yield
+            return
+        began = time.monotonic()
+        try:
+            with self.ends.alone(name, give_up=self.interrupted):
+                self.clock_zero += time.monotonic() - began
+                yield
+        except Busy:
+            raise Stopped from None
 
     def _taken_over(self, name: str) -> bool:
         end = self.ends.load(name) if self.ends else None

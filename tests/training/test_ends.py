@@ -1,5 +1,7 @@
 """A stage that several runs share is, to the bit, the stage each would have trained alone."""
 
+import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -188,3 +190,31 @@ def test_the_first_run_to_end_a_stage_decides_and_the_others_take_its_copy(seque
     slower.ends.save("pretrain", weights(slower), {})
     assert file.read_bytes() == content
     assert slower.run().shared == {"pretrain": "faster"}
+
+
+def test_who_comes_second_to_a_stage_waits_at_no_cost_to_its_budget(sequences, tmp_path):
+    training = Training(batch_size=32, stages=STAGES, time_budget=60.0)
+    second = trainer(sequences, training, tmp_path, "second")
+    held = threading.Event()
+
+    def first() -> None:
+        with second.ends.alone("pretrain", give_up=lambda: False):
+            held.set()
+            time.sleep(2.0)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    held.wait()
+    began = time.monotonic()
+    outcome = second.run()
+    thread.join()
+    assert time.monotonic() - began >= 1.9 and outcome.seconds < 1.9
+    assert outcome.shared == {} and outcome.epochs == 3, "the first one left no end, as if it had been killed"
+
+
+def test_waiting_for_a_stage_can_be_interrupted(sequences, tmp_path):
+    training = Training(batch_size=32, stages=STAGES)
+    second = trainer(sequences, training, tmp_path, "second", interrupted=lambda: True)
+    with second.ends.alone("pretrain", give_up=lambda: False), pytest.raises(Stopped):
+        second.run()
+    assert second.outcome.samples == 0

@@ -1,0 +1,79 @@
+"""Verbs in processes of their own, forked from one warm parent, so that many can be started, and killed."""
+
+import importlib
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from helpers import actions_csv
+
+from fave_bench.cli import entry
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(
+    ["processes", "baselines.sasrec", "fave_bench.campaign", "fave_bench.efficiency.flops", "fave_bench.published",
+     "fave_bench.runner", "torch._dynamo"]  # the last one for torch's optimizers, which take a second to import it
+)  # fmt: skip
+SMALL = """
+[model]
+window = 10
+{width} = 16
+blocks = 1
+{more}
+[training]
+batch_size = 64
+[training.stages.{stages}
+[released]
+[paper.model]
+"""
+
+
+def start(function: Callable[..., None], *arguments: object) -> BaseProcess:
+    """A process that calls an importable function."""
+    process = CONTEXT.Process(target=function, args=arguments)
+    process.start()
+    return process
+
+
+def start_verb(verb: str, arguments: list[str], folder: Path, prepare: Callable[[], object] = bool) -> BaseProcess:
+    """A verb as a shell would start it, in the world that `small_world` made; what it says goes to `folder`/said."""
+    return start(_verb, verb, arguments, folder, prepare)
+
+
+def ended(process: BaseProcess) -> int:
+    """The exit status; minus the signal's number where it died of one."""
+    process.join(60)
+    assert process.exitcode is not None, "it hangs"
+    return process.exitcode
+
+
+def small_world(folder: Path) -> Path:
+    """A data set `mine` and presets of small models below `folder`."""
+    (folder / "data" / "mine").mkdir(parents=True)
+    actions_csv(folder / "data" / "mine" / "mine.csv")
+    presets = folder / "presets" / "default"
+    presets.mkdir(parents=True)
+    (presets / "sasrec.toml").write_text(SMALL.format(width="d", more="", stages="train]\nepochs = 4"))
+    stages = "pretrain]\nepochs = 2\n[training.stages.finetune]\nepochs = 1"
+    more = "tap = 1\ndecoder = [16, 16]\nsteps = 2"
+    (presets / "fave.toml").write_text(SMALL.format(width="width", more=more, stages=stages))
+    return folder
+
+
+def _verb(verb: str, arguments: list[str], folder: Path, prepare: Callable[[], object]) -> None:
+    import torch
+
+    from fave_bench import presets
+    from fave_bench.training import loop
+
+    os.environ |= {"FAVE_BENCH_CACHE": str(folder / "cache"), "FAVE_BENCH_DATA": str(folder / "data")}
+    torch.set_num_threads(1)
+    presets.FOLDER = folder / "presets"
+    loop.CHECKPOINT_EVERY = 0.0
+    prepare()
+    with (folder / "said").open("a") as said:
+        sys.stdout = sys.stderr = said
+        entry(lambda _: importlib.import_module(f"fave_bench.{verb}").main(arguments))
