@@ -7,6 +7,7 @@ leave it with the same weights, and may go on from one copy. A budget's clock go
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,14 @@ class StageEnds:
     def load(self, stage: str) -> End | None:
         """The end of `stage`, where some run has been there. Raises BenchError for a damaged file."""
         saved = checkpoint.load(self._path(stage)) if stage in self.keys else None
-        return End(**saved) if saved else None
+        if saved is None:
+            return None
+        with self.applying(stage):
+            return End(**saved)
+
+    def applying(self, stage: str) -> AbstractContextManager[None]:
+        """Raise BenchError where what `load` gave does not fit the run."""
+        return checkpoint.applying(self._path(stage))
 
     def save(self, stage: str, weights: dict[str, Tensor], outcome: dict[str, Any]) -> None:
         """Leave the end of `stage` to others, unless a run has done so already."""
