@@ -12,6 +12,10 @@ class BenchError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        """One line that is safe to print, whatever of a file's content it quotes: control characters as escapes."""
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in super().__str__())
+
 
 class NothingToShow(BenchError):
     """A table or a figure was asked for what nobody has run or measured here yet."""

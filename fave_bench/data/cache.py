@@ -80,7 +80,7 @@ def remembered_source(name: str) -> Path | None:
 def _latest(name: str) -> dict[str, str | None]:
     try:
         stored = json.loads((folder(name) / LATEST).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return stored if isinstance(stored, dict) else {}
 

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,10 @@ from fave_bench.errors import BenchError
 BLOCK = 1 << 20
 LONGEST_LINE = 1 << 24
 """Bytes. The longest honest line is one user's whole history; a bomb of zeros has none at all."""
+FREELY, EXPANSION = 1 << 26, 100
+"""Bytes that any archive may unpack to, and per byte of a larger one: text packs 3 to 10 times, a bomb 1,000 times."""
+ZIP_TROUBLE = (KeyError, NotImplementedError, RuntimeError, UnicodeError, struct.error)
+"""What zipfile raises besides for a name that is not there, a method it lacks, a password, and numbers out of range."""
 GZIP, ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 
 
@@ -45,7 +50,7 @@ class Source:
                 yield from self._decompressed(raw)
         except EOFError as error:
             raise BenchError(f"{self.name}: the file is truncated ({error}); get it again") from error
-        except (gzip.BadGzipFile, zlib.error, zipfile.BadZipFile) as error:
+        except (gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, *ZIP_TROUBLE) as error:
             raise BenchError(f"{self.name}: the archive cannot be read ({error})") from error
         except OSError as error:
             raise BenchError(f"{self.path}: {error.strerror or error}") from error
@@ -69,9 +74,13 @@ class Source:
 
     def lines(self) -> Iterator[bytes]:
         """Lines without their ends. Raises BenchError on one longer than `LONGEST_LINE`."""
+        allowed, seen = self._allowed(), 0
         with self.open() as file:
             rest = b""
             while block := file.read(BLOCK):
+                seen += len(block)
+                if seen > allowed:
+                    raise BenchError(f"{self.name}: refused, because it unpacks to more than {allowed >> 20:,} MiB")
                 parts = (rest + block).replace(b"\r\n", b"\n").split(b"\n")
                 rest = parts.pop()
                 if len(rest) > LONGEST_LINE:
@@ -79,6 +88,12 @@ class Source:
                 yield from parts
             if rest:
                 yield rest
+
+    def _allowed(self) -> int:
+        try:
+            return max(FREELY, EXPANSION * self.path.stat().st_size)
+        except OSError as error:
+            raise BenchError(f"{self.path}: {error.strerror or error}") from error
 
     def numbered(self) -> Iterator[tuple[int, bytes]]:
         """Lines that are not blank, with their numbers from 1."""
@@ -103,7 +118,7 @@ def in_zip(path: Path, wanted: Sequence[str]) -> Source:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = [info for info in archive.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, *ZIP_TROUBLE) as error:
         raise BenchError(f"{path.name}: the archive cannot be read ({error})") from error
     _refuse_unsafe(path, entries)
     members = [info.filename for info in entries]

@@ -25,8 +25,9 @@ _MACHINE = "PROTO FRAME STOP MARK POP POP_MARK DUP PUT BINPUT LONG_BINPUT MEMOIZ
 _IMPORTS = "GLOBAL STACK_GLOBAL INST"  # here only so that `find_class` can say what the file asked for
 _KNOWN = f"{_NUMBERS} {_STRINGS} {_CONTAINERS} {_MACHINE} {_IMPORTS}".split()
 
-DEEPEST = 100
-"""Tuples within tuples. Python hashes a key to any depth, and crashes where the C stack ends."""
+LARGEST = 1000
+"""Values in tuples within tuples, shared ones counted each time. Python hashes a key through all of them: 30 bytes that
+pair a tuple with itself 30 times cost minutes, and a million tuples in each other the process, where its stack ends."""
 
 
 class _Refused(Exception):
@@ -42,14 +43,14 @@ class _Instructions(dict[int, Callable[[Any], None]]):
 
 
 def _instruction(name: str) -> Callable[[Any], None]:
-    """What Python's reader does for it, with a limit on depth where it builds a tuple."""
+    """What Python's reader does for it, with a limit on size where it builds a tuple."""
     run: Callable[[Any], None] = pickle._Unpickler.dispatch[_CODES[name]]
     if not name.startswith("TUPLE"):
         return run
 
     def limited(reader: "_Plain") -> None:
         run(reader)
-        reader.check_depth(reader.stack[-1])
+        reader.check_size(reader.stack[-1])
 
     return limited
 
@@ -64,20 +65,21 @@ class _Plain(pickle._Unpickler):
 
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__(file)
-        self.depths: dict[int, int] = {}
-        """id of a tuple of tuples -> how many levels it has."""
+        self.sizes: dict[int, int] = {}
+        """id of a tuple of tuples -> how many values it has, itself and all within it."""
 
     def find_class(self, module: str, name: str) -> NoReturn:
         raise _Refused(f"it refers to {f'{module}.{name}'[:80]!r}")
 
-    def check_depth(self, built: tuple[object, ...]) -> None:
-        depth = 1 + max((self.depths.get(id(part), 1) for part in built if type(part) is tuple), default=0)
-        if depth > DEEPEST:
-            raise _Refused(f"it nests tuples more than {DEEPEST} deep")
-        if depth > 1:
-            self.depths[id(built)] = depth
-        else:
-            self.depths.pop(id(built), None)  # it may lie where a deeper one was thrown away
+    def check_size(self, built: tuple[object, ...]) -> None:
+        self.sizes.pop(id(built), None)  # it may lie where a larger one was thrown away
+        inner = [part for part in built if type(part) is tuple]
+        if not inner:
+            return
+        size = 1 + len(built) - len(inner) + sum(self.sizes.get(id(part), 1 + len(part)) for part in inner)
+        if size > LARGEST:
+            raise _Refused(f"it has more than {LARGEST:,} values in tuples within tuples")
+        self.sizes[id(built)] = size
 
 
 def load_plain(path: Path) -> object:

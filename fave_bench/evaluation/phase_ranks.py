@@ -58,6 +58,8 @@ def unpack(arrays: Mapping[str, NDArray[Any]]) -> dict[str, PhaseRanks]:
     users: dict[str, IntArray] = {}
     counted: dict[str, dict[str, dict[str, IntArray]]] = {}
     for key in arrays:
+        if arrays[key].ndim != 1 or arrays[key].dtype.kind not in "iu":
+            raise ValueError(f"{key} is no list of integers")
         values = arrays[key].astype(np.int32)
         phase, *rest = key.split(".")
         if rest == ["users"]:
@@ -66,6 +68,10 @@ def unpack(arrays: Mapping[str, NDArray[Any]]) -> dict[str, PhaseRanks]:
             (protocol, _, first), count = rest[0].partition("-"), rest[1]
             base = arrays[f"{phase}.{first}.{count}"].astype(np.int32) if first else 0
             counted.setdefault(phase, {name: {} for name in COUNTS})[count][protocol] = base + values
+    for phase, counts in counted.items():
+        kinds = [counts[count] for count in COUNTS]
+        if kinds[0].keys() != kinds[1].keys() or any(v.shape != users[phase].shape for k in kinds for v in k.values()):
+            raise ValueError(f"{phase} has not both counts of every user under every protocol")
     return {phase: PhaseRanks(users[phase], counted[phase]["higher"], counted[phase]["equal"]) for phase in users}
 
 

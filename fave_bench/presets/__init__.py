@@ -10,9 +10,9 @@ users' own data use ``default/``.
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fave_bench.errors import BenchError, UsageError, unknown
 from fave_bench.models import registry
@@ -22,7 +22,29 @@ from fave_bench.trees import Tree, at, laid_over, overlay
 
 FOLDER = Path(__file__).parent
 RESERVED = {"base", "rows", "model", "training", "variants", "quick"}
+BASE = "default"
 M = TypeVar("M", bound=BaseModel)
+
+
+class _Layer(BaseModel):
+    """A setting, a variant or the quick tuning."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    model: Tree = {}
+    training: Tree = {}
+
+
+class _File(BaseModel):
+    """The shape of a preset file; every further table is a setting."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    __pydantic_extra__: dict[str, _Layer]
+    base: Literal["default"] = "default"
+    rows: list[str] = Field([], min_length=1)
+    model: Tree = {}
+    training: Tree = {}
+    variants: dict[str, _Layer] = {}
+    quick: _Layer = _Layer()
 
 
 @dataclass(frozen=True)
@@ -111,7 +133,7 @@ def parse_overrides(pairs: list[str]) -> Tree:
             raise UsageError(f"--set '{pair}': write model.KEY=VALUE or training.KEY=VALUE")
         try:
             overrides[key] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             overrides[key] = text
     return overrides
 
@@ -121,12 +143,27 @@ def _read(dataset: str, model: str) -> Tree:
     for folder in (dataset, "default"):
         path = FOLDER / folder / f"{model}.toml"
         if path.is_file():
-            try:
-                tree = tomllib.loads(path.read_text(encoding="utf-8"))
-                return overlay(_read(tree["base"], model), tree) if "base" in tree else tree
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-                raise BenchError(f"preset {folder}/{model}.toml: {error}") from None
+            tree = _checked(path)
+            if "base" not in tree:
+                return tree
+            if folder == BASE:
+                raise BenchError(f"preset {folder}/{model}.toml: base: it is the base of others and has none itself")
+            return overlay(_read(BASE, model), tree)
     return {}
+
+
+def _checked(path: Path) -> Tree:
+    """The file's tables, of the right shape; what is in them is for `_validated`."""
+    where = f"preset {path.parent.name}/{path.name}"
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        _File.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise BenchError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise BenchError(f"{where}: {error}") from None
+    return tree
 
 
 def _validated(kind: type[M], tree: Tree, where: str) -> M:

@@ -31,6 +31,6 @@ def key_of(
     }  # fmt: skip
     try:
         canonical = json.dumps(inputs, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise BenchError(f"{model}: the configuration cannot be written as JSON: {error}") from None
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]

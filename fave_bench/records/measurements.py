@@ -160,7 +160,7 @@ def _read(path: Path, what: What) -> Measurement:
     except ValidationError as error:
         first = error.errors()[0]
         raise BenchError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BenchError(f"{path}: {error}") from None
     if (measurement.version, measurement.what) != (SCHEMA, what):
         raise BenchError(f"{path}: schema {measurement.version}, what {measurement.what}")

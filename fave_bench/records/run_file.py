@@ -25,7 +25,7 @@ def read(folder: Path) -> Record:
     except ValidationError as error:
         first = error.errors()[0]
         raise BenchError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BenchError(f"{path}: {error}") from None
     placed = (folder.parent.parent.name, folder.parent.name, folder.name)
     stated = (record.dataset.name, record.model, record.key)

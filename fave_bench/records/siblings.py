@@ -1,7 +1,8 @@
 """The binary files beside run.json. None of them can hold code: npz without pickles, and safetensors."""
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:  # torch takes a second to import, and rendering never needs i
     from torch import Tensor
 
 RANKS, LISTS, WEIGHTS = "ranks.npz", "top20.npz", "weights.safetensors"
+LARGEST = 1 << 30
+"""Bytes of an npz file's arrays: ten million users' lists fit. A file of a megabyte can claim as much and more."""
 
 
 def save_ranks(folder: Path, ranks: Mapping[str, PhaseRanks]) -> None:
@@ -25,11 +28,8 @@ def save_ranks(folder: Path, ranks: Mapping[str, PhaseRanks]) -> None:
 
 def load_ranks(folder: Path) -> dict[str, PhaseRanks]:
     """The inverse of `save_ranks`; BenchError for a file it did not write."""
-    path = folder / RANKS
-    try:
-        return unpack(_load_arrays(path))
-    except (KeyError, IndexError, ValueError, zipfile.BadZipFile) as error:
-        raise BenchError(f"{path} holds no ranks ({error})") from None
+    with _readable(folder / RANKS, "ranks"):
+        return unpack(_load_arrays(folder / RANKS))
 
 
 def save_lists(folder: Path, lists: NDArray[np.int32]) -> None:
@@ -38,8 +38,9 @@ def save_lists(folder: Path, lists: NDArray[np.int32]) -> None:
 
 
 def load_lists(folder: Path) -> NDArray[np.int32]:
-    """The inverse of `save_lists`."""
-    return _load_arrays(folder / LISTS)["items"]
+    """The inverse of `save_lists`; BenchError for a file it did not write."""
+    with _readable(folder / LISTS, "lists"):
+        return _load_arrays(folder / LISTS)["items"]
 
 
 def save_weights(folder: Path, weights: "Mapping[str, Tensor]") -> None:
@@ -53,10 +54,11 @@ def save_weights(folder: Path, weights: "Mapping[str, Tensor]") -> None:
 
 
 def load_weights(folder: Path) -> "dict[str, Tensor]":
-    """The inverse of `save_weights`."""
+    """The inverse of `save_weights`; BenchError for a file it did not write."""
     from safetensors.torch import load_file
 
-    weights: dict[str, Tensor] = load_file(folder / WEIGHTS)
+    with _readable(folder / WEIGHTS, "weights"):
+        weights: dict[str, Tensor] = load_file(folder / WEIGHTS)
     return weights
 
 
@@ -66,5 +68,16 @@ def _save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    with zipfile.ZipFile(path) as members:
+        if sum(member.file_size for member in members.infolist()) > LARGEST:
+            raise ValueError(f"unpacked it is more than {LARGEST >> 20} MiB")
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
+
+
+@contextmanager
+def _readable(path: Path, content: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # numpy and safetensors raise many kinds for a damaged or hostile file
+        raise BenchError(f"{path} holds no {content} ({error})") from None

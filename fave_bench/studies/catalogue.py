@@ -94,7 +94,7 @@ def is_variation(model: str, changes: dict[str, Any]) -> bool:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BenchError(f"study {path.name}: {error}") from None
 
 

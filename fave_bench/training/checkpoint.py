@@ -1,5 +1,7 @@
 """Where a run was: everything needed to go on as if it had never stopped."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,3 +30,15 @@ def load(path: Path) -> dict[str, Any] | None:
     if not isinstance(state, dict):
         raise BenchError(f"{path}: not a checkpoint of this program; delete it to start the run anew")
     return state
+
+
+@contextmanager
+def applying(path: Path) -> Iterator[None]:
+    """Raise BenchError where a state that was read from `path` is not of the run that takes it up."""
+    try:
+        yield
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise BenchError(
+            f"{path}: not a checkpoint of this run ({type(error).__name__}: {str(error).partition(chr(10))[0]}); "
+            "delete it to start the run anew"
+        ) from None

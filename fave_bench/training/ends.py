@@ -48,7 +48,14 @@ class StageEnds:
     def load(self, stage: str) -> End | None:
         """The end of `stage`, where some run has been there. Raises BenchError for a damaged file."""
         saved = checkpoint.load(self._path(stage)) if stage in self.keys else None
-        return End(**saved) if saved else None
+        if saved is None:
+            return None
+        with self.applying(stage):
+            return End(**saved)
+
+    def applying(self, stage: str) -> AbstractContextManager[None]:
+        """Raise BenchError where what `load` gave does not fit the run."""
+        return checkpoint.applying(self._path(stage))
 
     def save(self, stage: str, weights: dict[str, Tensor], outcome: dict[str, Any]) -> None:
         """Leave the end of `stage` to others, unless a run has done so already."""

@@ -104,8 +104,9 @@ class Trainer:
     def run(self) -> Outcome:
         """Train; raises BenchError naming the terms when a loss is not finite, Stopped when interrupted."""
         saved = (checkpoint.load(self.path) if self.path else None) or {}
-        if saved:
-            self._go_on_from(saved["outcome"])
+        if saved and self.path:
+            with checkpoint.applying(self.path):
+                self._go_on_from(saved["outcome"], saved["stage"])
         begun = saved.get("stage")
         for name in (name for name, stage in self.training.stages.items() if stage.epochs):
             self.model.enter_stage(name)
@@ -142,13 +143,16 @@ class Trainer:
         end = self.ends.load(name) if self.ends else None
         if end is None or self.ends is None:
             return False
-        self._go_on_from(end.outcome)
-        self.model.load_state_dict(end.weights)
+        with self.ends.applying(name):
+            self._go_on_from(end.outcome, name)
+            self.model.load_state_dict(end.weights)
         if end.run != self.ends.run:
             self.outcome.shared[name] = end.run
         return True
 
-    def _go_on_from(self, outcome: dict[str, Any]) -> None:
+    def _go_on_from(self, outcome: dict[str, Any], stage: str) -> None:
+        if stage not in self.training.stages:
+            raise ValueError(f"no stage {stage}")
         self.outcome = Outcome(**outcome)
         self.clock_zero = time.monotonic() - self.outcome.seconds
 
@@ -156,13 +160,15 @@ class Trainer:
         stage = self.training.stages[name]
         optimizer = make_optimizer(self.model, self.training, stage)
         execution = CompiledStep(self.model, wanted=self.compiled)
-        if not saved:
+        if not saved or not self.path:
             return _Progressing(name, stage, optimizer, execution, EarlyStopping(stage), self._weights())
-        self.model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        totals = {term: value.to(self.samples.device) for term, value in saved["totals"].items()}
-        stopping = EarlyStopping(stage, **saved["stopping"])
-        position = (saved["epoch"], saved["step"], totals)
+        with checkpoint.applying(self.path):
+            self.model.load_state_dict(saved["best"])  # only to see whether it fits
+            self.model.load_state_dict(saved["model"])
+            optimizer.load_state_dict(saved["optimizer"])
+            totals = {term: value.to(self.samples.device) for term, value in saved["totals"].items()}
+            stopping = EarlyStopping(stage, **saved["stopping"])
+            position = (int(saved["epoch"]), int(saved["step"]), totals)
         return _Progressing(name, stage, optimizer, execution, stopping, saved["best"], *position)
 
     def _stage(self, at: _Progressing, limit: float) -> None:

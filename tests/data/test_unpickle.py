@@ -141,6 +141,7 @@ def test_garbage_is_one_sentence(tmp_path: Path, content: bytes) -> None:
         b"\x80\x04\x95" + b"\xff" * 7 + b"\x7f.",  # a frame of 2^63 bytes
         b"\x8d" + struct.pack("<Q", 1 << 40) + b"x.",  # a string of 2^40 bytes
         b"}(" + b")" + b"\x85" * 1_000_000 + b"Nu.",  # a key a million tuples deep: hashing it ends the process
+        b"\x80\x02}()" + b"2\x86" * 60 + b"Nu.",  # a key of 2^60 values in 68 bytes: hashing it never ends
     ],
 )
 def test_claims_of_size_cost_nothing(tmp_path: Path, content: bytes) -> None:
