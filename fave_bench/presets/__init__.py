@@ -23,6 +23,8 @@ from fave_bench.trees import Tree, at, laid_over, overlay
 FOLDER = Path(__file__).parent
 RESERVED = {"base", "rows", "model", "training", "variants", "quick"}
 BASE = "default"
+SHOWN = 200
+"""Characters of a wrong value that an error quotes."""
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -179,4 +181,11 @@ def _plain(error: ValidationError, kind: type[BaseModel], where: str) -> UsageEr
     path = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
         return unknown(f"key in {where}", path, kind.model_fields)
-    return UsageError(f"{where}.{path} = {first['input']!r}: {first['msg']}")
+    return UsageError(f"{where}.{path} = {_shown(first['input'])}: {first['msg']}")
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)[:SHOWN]
+    except ValueError:  # Python writes no number of more than 4,300 digits, and hexadecimal ones can be read
+        return "a huge number"

@@ -50,6 +50,13 @@ def test_a_preset_of_another_shape_is_one_sentence(tmp_path: Path, monkeypatch: 
     assert not answers(lambda: presets.rows("mine", "fave"))
 
 
+@many
+@given(text=st.text(max_size=20) | st.sampled_from(["9" * 5000, "[" * 3000, "nan", "0.3", "{}", "0x" + "f" * 5000]))
+def test_any_override_gives_a_plan_or_one_sentence(text: str) -> None:
+    answers(lambda: presets.plan("ml-100k", "fave", None, None, presets.parse_overrides([f"model.{text}"])))
+    answers(lambda: presets.plan("ml-100k", "fave", None, None, presets.parse_overrides([f"model.alpha={text}"])))
+
+
 @pytest.mark.parametrize("name", STUDIES)
 @many
 @given(data=st.data())
