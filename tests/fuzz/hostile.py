@@ -40,7 +40,8 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
         return
     if event in STARTS_A_PROCESS:
         _deeds.append(f"{event} {arguments}")
-    if event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES:
+    is_lock = bool(arguments) and str(arguments[0]).endswith(".lock")  # empty, and gone with its holder
+    if event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES and not is_lock:
         _deeds.append(f"opened {arguments[0]!r} for writing")
 
 
