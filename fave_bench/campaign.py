@@ -1,18 +1,23 @@
 """Verb: run a whole profile — every model on every dataset — doing only what is missing, then render it all."""
 
-from collections.abc import Sequence
+import argparse
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fave_bench.cli import Parser, add_device, add_results, entry, say
 from fave_bench.errors import BenchError, unknown
-from fave_bench.worklist import add_limits, deadline, print_plan, work_through
+from fave_bench.studies.catalogue import campaign_order, families
+from fave_bench.worklist import add_fast, add_limits, deadline, print_plan, work_through
 
 if TYPE_CHECKING:
     import torch
 
-    from fave_bench.runner import Run
+    from fave_bench.records import Store
+    from fave_bench.runner import Run, Spec
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,8 @@ class Profile:
     """Seconds of training a run; None trains to convergence."""
     quick: bool
     """Whether runs use the presets' tuning for short budgets."""
+    ablations: bool = False
+    """Whether families of ablations follow the rows."""
 
 
 PROFILES = {
@@ -34,9 +41,10 @@ PROFILES = {
         "MovieLens-100k, 60 s of training a run, under 20 minutes on 2 cores", ("ml-100k",), (0,), 60, True
     ),
     "full": Profile(
-        "three datasets, three seeds, to convergence", ("ml-100k", "beauty", "steam"), (0, 1, 2), None, False
+        "three datasets, three seeds, to convergence, and the ablations of Table 2",
+        ("ml-100k", "beauty", "steam"), (0, 1, 2), None, False, ablations=True,
     ),
-}
+}  # fmt: skip
 
 
 def parser() -> Parser:
@@ -51,6 +59,9 @@ def parser() -> Parser:
     p.add_argument("--models", nargs="+", metavar="NAME", help="instead of all registered models")
     p.add_argument("--seeds", nargs="+", type=int, metavar="N", help="instead of the profile's")
     add_limits(p)
+    add_fast(p)
+    p.add_argument("--pack", type=Path, metavar="FILE", help="write what this call recorded to an archive for `merge`")
+    p.add_argument("--pack-weights", action="store_true", help="with the weights, as far as they fit into 16 MiB")
     p.add_argument("--out", type=Path, default=Path("paper_tables"), metavar="DIR", help="where it is rendered to")
     add_device(p)
     add_results(p)
@@ -60,9 +71,10 @@ def parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     from fave_bench import published, table
-    from fave_bench.efficiency.environment import resolve_device
+    from fave_bench.efficiency.environment import require_compiler, resolve_device
     from fave_bench.models import registry
     from fave_bench.records import Store
+    from fave_bench.records.packing import contents
 
     until = deadline(arguments)
     for name in arguments.models or ():
@@ -70,9 +82,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise unknown("model", name, registry.names())
     device, store = resolve_device(arguments.device), Store(arguments.results)
     profile, datasets, problems = _available(PROFILES[arguments.profile], arguments.datasets, fetch=not arguments.plan)
-    if arguments.run_budget:
-        profile = replace(profile, run_budget=arguments.run_budget)
-    runs, broken = _runs(profile, datasets, arguments.models or registry.names(), arguments.seeds, device)
+    profile = replace(
+        profile, run_budget=arguments.run_budget or profile.run_budget, seeds=tuple(arguments.seeds or profile.seeds)
+    )
+    if arguments.fast:
+        require_compiler(device)
+    runs, broken = _runs(profile, datasets, arguments.models or registry.names(), device, fast=arguments.fast)
     problems += broken
     if arguments.plan:
         print_plan(runs, store, problems)
@@ -82,8 +97,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         table.main(["--name", "overall", "--format", "md", "--results", str(arguments.results)])
         print(f"\nreport: {published.write(arguments.results, arguments.out)[-1]}")
 
-    retry = arguments.retry_failed
-    return work_through(runs, store, until=until, retry_failed=retry, problems=problems, render=render)
+    known, retry = contents(arguments.results), arguments.retry_failed
+    code = work_through(
+        runs,
+        store,
+        until=until,
+        share_stages=True,
+        retry_failed=retry,
+        problems=problems,
+        unsuited=_unsuited(store, until) if arguments.pack else lambda run: None,
+        render=render,
+    )
+    if arguments.pack:
+        _pack(arguments, known)
+    return code
 
 
 def _available(profile: Profile, asked: Sequence[str] | None, *, fetch: bool) -> tuple[Profile, list[str], list[str]]:
@@ -110,27 +137,76 @@ def _available(profile: Profile, asked: Sequence[str] | None, *, fetch: bool) ->
 
 
 def _runs(
-    profile: Profile,
-    datasets: Sequence[str],
-    models: Sequence[str],
-    seeds: Sequence[int] | None,
-    device: "torch.device",
+    profile: Profile, datasets: Sequence[str], models: Sequence[str], device: "torch.device", *, fast: bool
 ) -> "tuple[list[Run], list[str]]":
-    """All runs of the campaign, the first seed of everything before the second of anything; and what cannot be."""
-    from fave_bench import presets
-    from fave_bench.runner import Run, Spec
+    """All runs of the campaign in the order of doing: the first seed of everything before the second of anything, and
+    ablations after all rows; and what cannot be."""
+    from fave_bench.runner import Run
 
-    runs, broken = [], {}
-    for seed in seeds or profile.seeds:
-        for dataset in datasets:
-            for model in models:
-                try:
-                    for setting, variant in presets.rows(dataset, model):
-                        spec = Spec(dataset, model, setting, variant, seed, quick=profile.quick)
-                        runs.append(Run(replace(spec, time_budget=profile.run_budget), device))
-                except BenchError as error:
-                    broken[model] = str(error)
-    return runs, list(broken.values())
+    runs, broken = dict[str, Run](), dict[str, str]()
+    for kind in (_rows, _ablations) if profile.ablations else (_rows,):
+        for seed in profile.seeds:
+            for dataset in datasets:
+                for spec in kind(dataset, models, seed, broken):
+                    spec = replace(spec, quick=profile.quick, time_budget=profile.run_budget)
+                    try:
+                        run = Run(spec.fast() if fast else spec, device)
+                        runs.setdefault(run.key, run)
+                    except BenchError as error:
+                        broken[spec.model] = str(error)
+    return list(runs.values()), list(broken.values())
+
+
+def _rows(dataset: str, models: Sequence[str], seed: int, broken: dict[str, str]) -> "list[Spec]":
+    """The rows of the models' presets, most wanted first; a model that cannot be loaded goes to `broken`."""
+    from fave_bench import presets
+    from fave_bench.runner import Spec
+
+    found = []
+    for model in models:
+        try:
+            found += [Spec(dataset, model, *row, seed) for row in presets.rows(dataset, model)]
+        except BenchError as error:
+            broken[model] = str(error)
+    order = campaign_order()
+    return sorted(found, key=lambda spec: order.place(f"{spec.model}/{spec.setting}/{spec.variant}"))
+
+
+def _ablations(dataset: str, models: Sequence[str], seed: int, broken: dict[str, str]) -> "list[Spec]":
+    """The variants of the families that campaign.toml names, where they cover the dataset and the models."""
+    from fave_bench.runner import Spec
+
+    wanted = [families()[name] for name in campaign_order().families]
+    return [
+        Spec(dataset, family.model, family.setting, "", seed, overrides=dict(changes))
+        for family in wanted
+        if family.model in models and dataset in family.datasets
+        for changes in family.variants.values()
+    ]
+
+
+def _unsuited(store: "Store", until: float | None) -> "Callable[[Run], str | None]":
+    """Why a run should be left for another slice: it is known to take longer than what is left of this one."""
+    from fave_bench.estimates import Estimates, in_words
+
+    estimates = Estimates(store)
+
+    def why(run: "Run") -> str | None:
+        found, left = estimates.of(run), (until or inf) - time.monotonic()
+        if found is None or found.at_most or found.seconds <= left:
+            return None
+        return f"it takes about {in_words(found.seconds)}, and {in_words(max(left, 0))} are left"
+
+    return why
+
+
+def _pack(arguments: argparse.Namespace, known: frozenset[str]) -> None:
+    from fave_bench.records.packing import pack
+
+    packed = pack(arguments.results, arguments.pack, known=known, weights=arguments.pack_weights)
+    say(f"{arguments.pack}: {len(packed.names)} files, {arguments.pack.stat().st_size / 2**20:.1f} MiB")
+    for name in packed.left_out:
+        say(f"not in it, for want of room: {name}")
 
 
 if __name__ == "__main__":

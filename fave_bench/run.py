@@ -26,6 +26,7 @@ def parser() -> Parser:
     p.add_argument("--time-budget", type=float, metavar="SECONDS", help="stop training after this long; marks the run")
     p.add_argument("--quick", action="store_true", help="the preset's tuning for short budgets, as profile quick uses")
     p.add_argument("--compile", action="store_true", help="compile the training step: minutes to begin, faster after")
+    p.add_argument("--precision", choices=("fp32", "bf16"), help="of training, instead of the preset's")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. model.steps=1; repeatable")
     p.add_argument("--repeat", metavar="KEY", help="instead: do a recorded run again, and say whether it agrees")
     add_device(p)
@@ -61,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         split=arguments.split,
         source=arguments.source,
         compiled=arguments.compile,
+        precision=arguments.precision,
     )
     run, store = Run(spec, resolve_device(arguments.device)), Store(arguments.results)
     record = run.finished(store)
@@ -88,7 +90,18 @@ def _repeat(arguments: Namespace) -> int:
     from fave_bench.repeat import repeat
     from fave_bench.training.loop import Stopped
 
-    for option in ("dataset", "model", "setting", "variant", "epochs", "time_budget", "set", "quick", "compile"):
+    for option in (
+        "dataset",
+        "model",
+        "setting",
+        "variant",
+        "epochs",
+        "time_budget",
+        "set",
+        "quick",
+        "compile",
+        "precision",
+    ):
         if getattr(arguments, option):
             name = option.replace("_", "-")
             raise UsageError(f"--{name}: a repetition takes everything from the record; leave it out")

@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,13 @@ class Spec:
     """Where to read the data from, before the usual places."""
     compiled: bool = False
     """Compile the training step: the same mathematics, so no part of the key."""
+    precision: str | None = None
+    """`fp32` or `bf16` for training; None is the preset's."""
+
+    def fast(self) -> "Spec":
+        """The same with compiled training steps in bf16, where the model has something to compile."""
+        compilable = registry.load(self.model).training_method is not Recommender.training_method
+        return replace(self, compiled=True, precision="bf16") if compilable else self
 
 
 class Run:
@@ -82,7 +89,7 @@ class Run:
         self.spec, self.device = spec, device
         self.plan = plan or presets.plan(
             spec.dataset, spec.model, spec.setting, spec.variant, spec.overrides, quick=spec.quick
-        ).limited(epochs=spec.epochs, time_budget=spec.time_budget)
+        ).limited(epochs=spec.epochs, time_budget=spec.time_budget, precision=spec.precision)
         self.kind = registry.load(spec.model)
         self.sequences: Sequences = data.load(spec.dataset, spec.source)
         self.split: Split = SPLITS[spec.split](self.sequences)

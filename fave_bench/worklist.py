@@ -7,7 +7,7 @@ checkpoint, and the same command goes on from there.
 import argparse
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from fave_bench.cli import add_device, add_json, add_results, say
@@ -15,7 +15,7 @@ from fave_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
     from fave_bench.interruption import Interruption
-    from fave_bench.records import Record, Store
+    from fave_bench.records import Store
     from fave_bench.runner import Run
     from fave_bench.studies.catalogue import Changes
 
@@ -28,12 +28,21 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plan", action="store_true", help="print the runs with time estimates and start nothing")
 
 
+def add_fast(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="bf16 and compiled training steps for the models that can be compiled: FAVE in half the time on a CPU",
+    )
+
+
 def add_study(parser: argparse.ArgumentParser) -> None:
     """The options of a study: several runs that one table or figure compares."""
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="default: 0")
     parser.add_argument("--quick", action="store_true", help="the presets' tuning for short budgets")
     parser.add_argument("--epochs", type=int, metavar="N", help="at most N epochs in every training stage")
     add_limits(parser)
+    add_fast(parser)
     add_device(parser)
     add_results(parser)
     add_json(parser)
@@ -55,19 +64,20 @@ def work_through(
     share_stages: bool = False,
     retry_failed: bool = False,
     problems: Sequence[str] = (),
+    unsuited: "Callable[[Run], str | None]" = lambda run: None,
     render: Callable[[], None],
 ) -> int:
     """Do what is missing before the deadline `until`, then `render`; the exit status, with a sentence per failure.
 
     `problems` are failures from before. `share_stages`: see `Run.execute`. `retry_failed`: only those that left a
-    failed.json.
+    failed.json. `unsuited` says why a run should be left for another call, if it should.
     """
     from fave_bench.interruption import Interruption
 
     if retry_failed:
         runs = [run for run in runs if run.failed(store)]
     with Interruption(until) as interruption:
-        failed, left = _execute(runs, store, interruption, share_stages)
+        failed, left = _execute(runs, store, interruption, share_stages, unsuited)
     if any(True for _ in store.records()):
         try:
             render()
@@ -81,7 +91,11 @@ def work_through(
 
 
 def _execute(
-    runs: "Sequence[Run]", store: "Store", interruption: "Interruption", share_stages: bool
+    runs: "Sequence[Run]",
+    store: "Store",
+    interruption: "Interruption",
+    share_stages: bool,
+    unsuited: "Callable[[Run], str | None]",
 ) -> tuple[list[str], int]:
     """Failures, and how many runs are left."""
     from fave_bench.locking import ASK_EVERY, Busy
@@ -90,7 +104,7 @@ def _execute(
 
     missing = [run for run in runs if run.finished(store) is None]
     say(f"{len(runs) - len(missing)} of {len(runs)} runs are recorded in {store.root}/, {len(missing)} to do")
-    failed: list[str] = []
+    failed, put_off = list[str](), 0
     queue, elsewhere = deque(missing), set[str]()  # what another process is at goes to the queue's end
     while queue and not interruption():
         run = queue[0]
@@ -98,6 +112,11 @@ def _execute(
             time.sleep(ASK_EVERY)
         else:
             say(f"[{len(missing) - len(queue) + len(elsewhere) + 1}/{len(missing)}] {run}")
+        if why := unsuited(run):
+            say(f"  left for another time: {why}")
+            queue.popleft()
+            put_off += 1
+            continue
         try:
             say("  " + summary(run.execute(store, interrupted=interruption, share_stages=share_stages)))
         except Stopped:
@@ -113,7 +132,7 @@ def _execute(
             failed.append(f"{run}: {error}")
             say(f"  failed: {error}")
         queue.popleft()
-    return failed, len(queue)
+    return failed, len(queue) + put_off
 
 
 def at_hand(asked: Sequence[str] | None, usual: Sequence[str]) -> list[str]:
@@ -133,69 +152,45 @@ def study(
     arguments: argparse.Namespace, datasets: Sequence[str], model: str, setting: str, changes: "Sequence[Changes]"
 ) -> "list[Run]":
     """A run per seed, dataset and change; of those that come to the same, one."""
-    from fave_bench.efficiency.environment import resolve_device
+    from fave_bench.efficiency.environment import require_compiler, resolve_device
     from fave_bench.runner import Run, Spec
 
     device = resolve_device(arguments.device)
-    runs = [
-        Run(
-            Spec(
-                dataset, model, setting, "", seed, overrides=dict(change), quick=arguments.quick,
-                epochs=arguments.epochs, time_budget=arguments.run_budget,
-            ),
-            device,
+    if arguments.fast:
+        require_compiler(device)
+    specs = [
+        Spec(
+            dataset, model, setting, "", seed, overrides=dict(change), quick=arguments.quick,
+            epochs=arguments.epochs, time_budget=arguments.run_budget,
         )
         for seed in arguments.seeds
         for dataset in datasets
         for change in changes
     ]  # fmt: skip
+    runs = [Run(spec.fast() if arguments.fast else spec, device) for spec in specs]
     return list({run.key: run for run in runs}.values())
 
 
 def print_plan(runs: "Sequence[Run]", store: "Store", problems: Sequence[str] = ()) -> None:
-    """A line per run with its state, a sum, and what could not even be planned."""
-    speeds = {(r.dataset.name, r.model, r.setting, r.variant): r for r in store.records()}
-    total, unknown_runs = 0.0, 0
+    """A line per run in the order of doing, with its state, a sum, and what could not even be planned."""
+    from fave_bench.estimates import Estimates, in_words
+
+    estimates = Estimates(store)
+    total, unknown_runs, at_most = 0.0, 0, False
     for run in runs:
+        found = None
         if run.recorded(store):
             state = "recorded"
+        elif found := estimates.of(run):
+            total, at_most = total + found.seconds, at_most or found.at_most
+            state = f"to do, {'at most' if found.at_most else 'about'} {in_words(found.seconds)}"
         else:
-            like = speeds.get((run.spec.dataset, run.spec.model, run.plan.setting, run.variant))
-            seconds = estimate(run, like)
-            total, unknown_runs = total + (seconds or 0), unknown_runs + (seconds is None)
-            bound = "at most" if like and like.truncated and run.plan.training.time_budget is None else "about"
-            state = f"to do, {bound} {_duration(seconds)}" if seconds is not None else "to do, time unknown"
+            unknown_runs += 1
+            state = "to do, time unknown"
         print(f"{run.key}  {run!s:50} {state}")
     print(
-        f"{len(runs)} runs; {_duration(total)} to do at most"
+        f"{len(runs)} runs; {'at most' if at_most else 'about'} {in_words(total)} to do"
         + (f", and {unknown_runs} without an estimate" * bool(unknown_runs))
     )
     for sentence in problems:
         print(f"not planned: {sentence}")
-
-
-def estimate(run: "Run", like: "Record | None") -> float | None:
-    """Seconds a run will take: its budget, what a full run of the row took, or its epoch limit at a cut run's speed."""
-    ranking = sum(_ranking_seconds(like)) if like else 0.0
-    if run.kind.samples == "none":
-        return ranking
-    if run.plan.training.time_budget is not None:
-        return run.plan.training.time_budget + ranking
-    if like is None or not like.training.epochs:
-        return None
-    if like.truncated:
-        limit = sum(stage.epochs for stage in run.plan.training.stages.values())
-        return limit * like.training.seconds / like.training.epochs + ranking
-    return like.training.seconds + ranking
-
-
-def _ranking_seconds(record: "Record") -> Iterator[float]:
-    if record.inference:
-        yield record.inference.validation_seconds or 0.0
-        yield record.inference.test_seconds or 0.0
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -66,12 +66,15 @@ class Plan:
         """{"model": …, "training": …} as a record holds them."""
         return {"model": self.model_config.model_dump(mode="json"), "training": self.training.model_dump(mode="json")}
 
-    def limited(self, *, epochs: int | None = None, time_budget: float | None = None) -> "Plan":
-        """The same plan with at most so many epochs in every stage, and so many seconds in all.
+    def limited(
+        self, *, epochs: int | None = None, time_budget: float | None = None, precision: str | None = None
+    ) -> "Plan":
+        """The same plan with at most so many epochs in every stage, so many seconds in all, and in that precision.
 
         A stage without epochs is left out of training, and stays out.
         """
-        limits: Tree = {} if time_budget is None else {"time_budget": time_budget}
+        given = {"time_budget": time_budget, "precision": precision}
+        limits: Tree = {name: value for name, value in given.items() if value is not None}
         if epochs is not None:
             limits["stages"] = {
                 name: stage.model_dump() | {"epochs": epochs if stage.epochs else 0}

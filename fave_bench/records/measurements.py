@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from pydantic import ConfigDict, Field, FiniteFloat, ValidationError
 
@@ -116,7 +116,7 @@ class Measurement(Frozen):
 
     version: int = Field(SCHEMA, alias="schema")
     what: What
-    measured_at: str
+    measured_at: str = Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
     """UTC, ISO 8601."""
     environment: dict[str, str | int | float | bool | None]
     """As in a record: device, threads, versions, commit."""
@@ -147,12 +147,14 @@ def measurements(root: Path, what: What) -> Iterator[Measurement]:
     """All valid measurements of one kind, oldest first; a damaged one is named on stderr and left out."""
     for path in sorted((root / FOLDER / what).glob("*.json")):
         try:
-            yield _read(path, what)
+            yield read(path)
         except BenchError as error:
             say(f"warning: skipped a damaged measurement: {error}")
 
 
-def _read(path: Path, what: What) -> Measurement:
+def read(path: Path) -> Measurement:
+    """The measurement in a file, whose folder names its kind; BenchError, with the reason, for anything else."""
+    what = cast(What, path.parent.name)
     try:
         content = json.loads(path.read_bytes())
         rows = [ROWS[what].model_validate(row) for row in content["rows"]]

@@ -61,6 +61,27 @@ class Sweep(_Frozen):
     """The paper whose stated optimum is marked."""
 
 
+class Order(_Frozen):
+    """What a campaign does first."""
+
+    rows: list[str]
+    """"model", "model/setting" or "model/setting/variant", most wanted first."""
+    families: list[str]
+    """Ablations that follow the rows, in a campaign that covers them."""
+
+    def place(self, row: str) -> int:
+        """Where the row "model/setting/variant" stands: at the first line that is it, or begins it."""
+        fits = (n for n, line in enumerate(self.rows) if f"{row}/".startswith(f"{line}/"))
+        return next(fits, len(self.rows))
+
+
+@cache
+def campaign_order() -> Order:
+    """The order of campaign.toml. Raises BenchError for a file that is none."""
+    path = FOLDER / "campaign.toml"
+    return _checked(Order, _read(path), path.name)
+
+
 @cache
 def families() -> dict[str, Family]:
     """Name -> family, `paper` first. Raises BenchError for a file that is not one."""

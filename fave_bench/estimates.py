@@ -1,0 +1,119 @@
+"""How long a run will take, from what was recorded and measured on the same device."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fave_bench.efficiency.environment import device_name
+from fave_bench.records import Record, Store
+from fave_bench.records.measurements import TrainingRow, measurements
+
+if TYPE_CHECKING:
+    from fave_bench.runner import Run
+
+Row = tuple[str, str, str, str]
+"""Dataset, model, setting, variant."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds a run will take."""
+
+    seconds: float
+    at_most: bool = False
+    """Whether the limit of epochs was reckoned with, for want of a run of this row that ended by itself."""
+
+
+class Estimates:
+    """What is known of a store's runs and of measured training steps, asked run by run."""
+
+    def __init__(self, store: Store) -> None:
+        self.whole: dict[Row, Record] = {}
+        self.cut: dict[Row, Record] = {}
+        for record in store.records():
+            row = (record.dataset.name, record.model, record.setting, record.variant)
+            (self.cut if record.truncated else self.whole)[row] = record
+        self.steps: dict[tuple[object, ...], TrainingRow] = {
+            (taken.environment.get("device"), *_row(row), row.stage, row.precision, row.compiled): row
+            for taken in measurements(store.root, "training")
+            for row in taken.rows
+            if isinstance(row, TrainingRow)
+        }
+
+    def of(self, run: "Run") -> Estimate | None:
+        """A budget; else what the row's own run took here; else measured steps over the epochs such a run needed, or
+        over its limit; else the limit at a cut run's speed. None where nothing is known."""
+        rows = [(run.spec.dataset, run.spec.model, run.plan.setting, v) for v in (run.variant, run.plan.variant)]
+        whole, cut = _first(self.whole, rows), _first(self.cut, rows)
+        here = whole if whole and _like(whole, run) else None
+        training = _in_training(run, here) or self._by_steps(run, whole) or _by_a_cut_run(run, cut)
+        if training is None:
+            return None
+        return Estimate(training.seconds + _ranking(here or cut), training.at_most)
+
+    def _by_steps(self, run: "Run", whole: Record | None) -> Estimate | None:
+        """Every stage's epochs at its measured speed, as the run executes it; None where a stage was not measured."""
+        plan, place = run.plan, device_name(run.device)
+        row = (run.spec.dataset, run.spec.model, plan.setting, plan.variant)
+        epochs = _epochs(whole) if whole else {name: stage.epochs for name, stage in plan.training.stages.items()}
+        seconds = 0.0
+        for name, count in epochs.items():
+            kinds = [True, False] if run.spec.compiled else [False]  # a stage that cannot be compiled runs as it is
+            found = [self.steps.get((place, *row, name, plan.training.precision, compiled)) for compiled in kinds]
+            step = next(filter(None, found), None)
+            if step is None:
+                return None
+            seconds += count * step.epoch_seconds
+        return Estimate(seconds, at_most=whole is None)
+
+
+def in_words(seconds: float) -> str:
+    """``47 s``, ``12 min``, ``3.4 h``."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _in_training(run: "Run", here: Record | None) -> Estimate | None:
+    if run.kind.samples == "none":
+        return Estimate(0.0)
+    if run.plan.training.time_budget is not None:
+        return Estimate(run.plan.training.time_budget)
+    return Estimate(here.training.seconds) if here else None
+
+
+def _by_a_cut_run(run: "Run", cut: Record | None) -> Estimate | None:
+    if cut is None or not cut.training.epochs or cut.environment.get("device") != device_name(run.device):
+        return None
+    limit = sum(stage.epochs for stage in run.plan.training.stages.values())
+    return Estimate(limit * cut.training.seconds / cut.training.epochs, at_most=True)
+
+
+def _like(record: Record, run: "Run") -> bool:
+    """Whether the record says how fast this run would be: the same device, the same execution."""
+    training = record.config.get("training")
+    precision = training.get("precision") if isinstance(training, dict) else None
+    return (
+        record.environment.get("device") == device_name(run.device)
+        and bool(record.environment.get("compiled_step")) == run.spec.compiled
+        and precision in (None, run.plan.training.precision)
+    )
+
+
+def _epochs(record: Record) -> dict[str, int]:
+    """Stage -> the passes it took."""
+    return {look.stage: look.epoch for look in record.training.curve}  # looks are in order
+
+
+def _ranking(record: Record | None) -> float:
+    if record is None or record.inference is None:
+        return 0.0
+    return (record.inference.validation_seconds or 0.0) + (record.inference.test_seconds or 0.0)
+
+
+def _row(row: TrainingRow) -> Row:
+    return row.dataset, row.model, row.setting, row.variant
+
+
+def _first(found: dict[Row, Record], rows: Iterable[Row]) -> Record | None:
+    return next((found[row] for row in rows if row in found), None)

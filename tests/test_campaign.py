@@ -1,0 +1,219 @@
+"""Campaigns: what comes first, how long it takes, what fits into a slice, and the slice's archive."""
+
+import json
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import actions_csv, ending
+
+from fave_bench import campaign, merge, prepare
+from fave_bench.efficiency.environment import describe
+from fave_bench.errors import BenchError
+from fave_bench.estimates import Estimates, in_words
+from fave_bench.records import Store
+from fave_bench.records import packing as packing_module
+from fave_bench.records.measurements import Measurement, TrainingRow, write
+from fave_bench.records.packing import contents, pack
+from fave_bench.runner import Run, Spec
+from fave_bench.studies.catalogue import Order, campaign_order, families
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A campaign over a small file, a few milliseconds of training a run."""
+    prepare.main(["--dataset", "mine", "--from", str(actions_csv(tmp_path / "mine.csv"))])
+    monkeypatch.setitem(campaign.PROFILES, "demo", campaign.Profile("test", ("mine",), (0, 1), 1e-6, True))
+    where = ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "tables"), "--device", "cpu"]
+    return ["--profile", "demo", *where]
+
+
+def test_a_row_stands_at_the_first_line_that_begins_it():
+    order = Order(rows=["a/x", "b", "a", "b/y"], families=[])
+    assert [order.place(row) for row in ("a/x/", "a/x/v", "a/xx/", "b/y/", "a/z/", "c/z/")] == [0, 0, 2, 1, 2, 4]
+
+
+def test_the_order_names_models_and_families_that_exist():
+    from fave_bench.models import registry
+
+    order = campaign_order()
+    assert {row.split("/")[0] for row in order.rows} <= set(registry.names())
+    assert set(order.families) <= set(families())
+
+
+def test_all_rows_of_a_seed_come_before_the_next_seed_most_wanted_first(arguments, capsys):
+    assert ending(campaign.main, [*arguments, "--models", "popularity", "sasrec", "fave", "--plan"]) == 0
+    rows = [line.split()[2:] for line in capsys.readouterr().out.splitlines() if " mine " in line]
+    names = [" ".join(row[:4]) for row in rows]
+    first = ["fave released seed 0", "fave paper seed 0", "sasrec released/ce seed 0", "sasrec released/bce seed 0"]
+    assert names[:5] == [*first, "popularity reference seed 0"]
+    assert names[5:] == [name.replace("seed 0", "seed 1") for name in names[:5]]
+
+
+def test_the_full_profile_ends_with_the_ablations(monkeypatch):
+    profile = campaign.Profile("test", (), (0, 1), None, False, ablations=True)
+    monkeypatch.setattr("fave_bench.data.load", lambda name, source=None: _sequences(name))
+    runs, broken = campaign._runs(profile, ["ml-100k"], ["fave"], CPU, fast=False)
+    assert not broken and len(runs) == len({run.key for run in runs}) == 2 * 2 + 2 * 4
+    assert [bool(run.plan.changes) for run in runs] == [False] * 4 + [True] * 8
+    assert [run.spec.seed for run in runs] == [0, 0, 1, 1] + [0] * 4 + [1] * 4
+
+
+def test_fast_is_compiled_bf16_for_what_can_be_compiled_and_nothing_else():
+    fave, sasrec = Spec("ml-100k", "fave"), Spec("ml-100k", "sasrec")
+    assert (fave.fast().compiled, fave.fast().precision) == (True, "bf16")
+    assert sasrec.fast() == sasrec
+
+
+def test_precision_is_part_of_the_key_and_compiling_is_not(monkeypatch):
+    monkeypatch.setattr("fave_bench.data.load", lambda name, source=None: _sequences(name))
+    plain, half = Run(Spec("ml-100k", "fave"), CPU), Run(Spec("ml-100k", "fave", precision="bf16"), CPU)
+    assert plain.key != half.key == Run(Spec("ml-100k", "fave").fast(), CPU).key
+    assert half.variant == "" and not half.plan.changes and half.plan.training.precision == "bf16"
+
+
+def test_a_recorded_row_says_how_long_the_next_seed_takes(arguments, tmp_path):
+    assert ending(campaign.main, [*arguments, "--models", "popularity", "sasrec", "--seeds", "0"]) == 0
+    estimates = Estimates(Store(tmp_path / "results"))
+    run = Run(Spec("mine", "sasrec", "released", "ce", 1, epochs=1), CPU)
+    found = estimates.of(run)
+    assert found is not None and found.at_most and found.seconds > 0  # only a cut run is known
+    budget = estimates.of(Run(Spec("mine", "sasrec", "released", "ce", 1, time_budget=100), CPU))
+    assert budget is not None and not budget.at_most and 100 <= budget.seconds < 160
+    assert estimates.of(Run(Spec("mine", "gru4rec", seed=1), CPU)) is None
+
+
+def test_measured_steps_times_the_limit_bound_a_row_that_nobody_ran(arguments, tmp_path):
+    row = {
+        "model": "fave", "title": "FAVE", "dataset": "mine", "setting": "released", "precision": "fp32",
+        "batch_size": 512, "samples_per_second": 1.0, "step_ms": 1.0, "steps": 5, "peak_fraction": 0.1,
+    }  # fmt: skip
+    rows = [
+        TrainingRow.model_validate(row | {"stage": "pretrain", "epoch_seconds": 10.0}),
+        TrainingRow.model_validate(row | {"stage": "pretrain", "epoch_seconds": 4.0, "compiled": True}),
+        TrainingRow.model_validate(row | {"stage": "finetune", "epoch_seconds": 100.0}),
+    ]
+    content = {"what": "training", "measured_at": "2026-01-01T00:00:00Z", "environment": describe(CPU), "rows": rows}
+    write(tmp_path / "results", Measurement.model_validate(content))
+    estimates = Estimates(Store(tmp_path / "results"))
+    plain = estimates.of(Run(Spec("mine", "fave", "released", epochs=3), CPU))
+    assert plain is not None and plain.at_most and plain.seconds == 3 * 10 + 3 * 100
+    compiled = estimates.of(Run(Spec("mine", "fave", "released", epochs=3, compiled=True), CPU))
+    assert compiled is not None and compiled.seconds == 3 * 4 + 3 * 100  # a stage that cannot be compiled is not
+    assert estimates.of(Run(Spec("mine", "fave", "paper", epochs=3), CPU)) is None
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.4, "0 s"), (119, "119 s"), (600, "10 min"), (9000, "2.5 h")])
+def test_durations_in_words(seconds, words):
+    assert in_words(seconds) == words
+
+
+def test_a_slice_is_packed_and_merged_elsewhere(arguments, tmp_path, capsys):
+    archive, there = tmp_path / "slice.zip", tmp_path / "there"
+    models = ["--models", "popularity", "markov"]
+    assert ending(campaign.main, [*arguments, *models, "--seeds", "0"]) == 0
+    assert ending(campaign.main, [*arguments, *models, "--pack", str(archive), "--pack-weights"]) == 0
+    names = zipfile.ZipFile(archive).namelist()
+    assert sorted({Path(name).name for name in names}) == ["ranks.npz", "run.json", "weights.safetensors"]
+    assert len([name for name in names if name.endswith("run.json")]) == 2  # seed 1 only: the others were there before
+    capsys.readouterr()
+    assert ending(merge.main, [str(archive), "--results", str(there), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["merged"]) == 2
+    for name in names:
+        if not name.endswith("run.json"):  # which lists the files beside it
+            assert (there / name).read_bytes() == (tmp_path / "results" / name).read_bytes()
+    stay = {record.key: record for record in Store(tmp_path / "results").records()}
+    for record in Store(there).records():
+        assert record == stay[record.key].model_copy(update={"files": record.files})
+    assert ending(merge.main, [str(archive), str(tmp_path / "results"), "--results", str(there)]) == 0
+    assert capsys.readouterr().out.endswith(f"2 new in {there}/\n")  # the two of seed 0, from the folder
+    assert contents(there) == contents(tmp_path / "results")
+
+
+def test_what_has_no_room_is_named_and_records_come_before_weights(arguments, tmp_path):
+    assert ending(campaign.main, [*arguments, "--models", "sasrec", "popularity", "--seeds", "0"]) == 0
+    root = tmp_path / "results"
+    records = sum(path.stat().st_size + 256 for path in [*root.rglob("run.json"), *root.rglob("ranks.npz")])
+    packed = pack(root, tmp_path / "a.zip", known=frozenset(), weights=True, limit=records + 20_000)
+    assert sum(name.endswith("run.json") for name in packed.names) == 3
+    assert packed.left_out and all(name.endswith("weights.safetensors") for name in packed.left_out)
+    assert (tmp_path / "a.zip").stat().st_size <= records + 20_000
+    nothing = pack(root, tmp_path / "b.zip", known=contents(root))
+    assert nothing.names == nothing.left_out == ()
+
+
+def test_a_run_known_to_be_too_long_is_left_for_another_slice(arguments, tmp_path, capsys):
+    profile = campaign.Profile("test", ("mine",), (0,), 500, True)
+    store = Store(tmp_path / "results")
+    run = Run(Spec("mine", "sasrec", "released", "ce", time_budget=profile.run_budget, quick=True), CPU)
+    why = campaign._unsuited(store, time.monotonic() + 60)
+    assert why(run) == "it takes about 8 min, and 60 s are left"
+    assert campaign._unsuited(store, time.monotonic() + 600)(run) is None
+    assert campaign._unsuited(store, None)(run) is None
+    assert ending(campaign.main, [*arguments, "--models", "sasrec", "popularity", "--seeds", "0", "--time-budget", "60",
+        "--run-budget", "500", "--pack", str(tmp_path / "s.zip")]) == 0  # fmt: skip
+    said = capsys.readouterr().err
+    assert said.count("left for another time") == 2 and "stopped with 2 runs to do" in said
+    assert [record.model for record in store.records()] == ["popularity"]
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (["../../etc/run.json"], "no file of a results folder"),
+        (["/a/b/0123456789ab/run.json"], "no file of a results folder"),
+        (["a/b/0123456789ab/run.json", "a/b/0123456789ab/run.json"], "in it twice"),
+        (["a/b/0123456789ab/code.py"], "no file of a results folder"),
+        (["measured/../x.json"], "no file of a results folder"),
+        ([".work/b/0123456789ab/run.json"], "no file of a results folder"),
+    ],
+)
+def test_an_archive_of_anything_else_is_refused_whole(tmp_path, capsys, names, sentence):
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as file, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("warnings.warn", lambda *args, **kwargs: None)  # zipfile warns of a name twice
+        for name in names:
+            file.writestr(name, "{}")
+    assert ending(merge.main, [str(archive), "--results", str(tmp_path / "r")]) == 1
+    assert sentence in capsys.readouterr().err and not (tmp_path / "r").exists()
+
+
+def test_a_bomb_and_a_file_that_is_no_archive_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(packing_module, "LARGEST", 1000)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a/b/0123456789ab/run.json", bytes(2000))
+    (tmp_path / "b.zip").write_bytes(b"nothing")
+    for name, sentence in (("a.zip", "unpacked it is more"), ("b.zip", "no archive of records")):
+        with pytest.raises(BenchError, match=sentence):
+            packing_module.merge(tmp_path / name, Store(tmp_path / "r"))
+
+
+def test_a_damaged_record_is_left_out_and_the_others_come(arguments, tmp_path, capsys):
+    assert ending(campaign.main, [*arguments, "--models", "popularity", "markov", "--seeds", "0"]) == 0
+    path = next((tmp_path / "results").rglob("markov/*/run.json"))
+    path.write_text(path.read_text().replace('"H@20"', '"H@21"'))
+    capsys.readouterr()
+    assert ending(merge.main, [str(tmp_path / "results"), "--results", str(tmp_path / "there")]) == 1
+    said = capsys.readouterr()
+    assert "left out:" in said.err and "1 new in" in said.out
+    assert [record.model for record in Store(tmp_path / "there").records()] == ["popularity"]
+
+
+def test_a_measurement_cannot_choose_where_it_is_written(tmp_path):
+    content = {"what": "training", "measured_at": "../../x", "environment": {}, "rows": [], "schema": 1}
+    folder = tmp_path / "from" / "measured" / "training"
+    folder.mkdir(parents=True)
+    (folder / "a.json").write_text(json.dumps(content))
+    sentences = list[str]()
+    assert packing_module.merge(tmp_path / "from", Store(tmp_path / "to"), sentences.append) == []
+    assert "measured_at" in sentences[0] and not (tmp_path / "to").exists()
+
+
+def _sequences(name: str):
+    from fave_bench.data.synthetic import generate
+
+    return generate("demo")
