@@ -5,6 +5,7 @@ from pathlib import Path
 from fave_bench import figure, report, table, views
 from fave_bench.errors import BenchError
 from fave_bench.files import replacing
+from fave_bench.rendering.claims.judged import claims_table
 from fave_bench.rendering.formats import FORMATS
 from fave_bench.rendering.page.assembly import assemble
 
@@ -16,7 +17,7 @@ BY_HAND = ("README.md", "reference")
 def files(results: Path, folder: Path) -> dict[Path, bytes]:
     """Path in `folder` -> content. Raises NothingToShow where nothing was run or measured."""
     shown, rendered = views.contents(results), dict[Path, bytes]()
-    for made in shown.tables:
+    for made in (*shown.tables, claims_table(shown)):
         rendered |= {folder / f"{made.name}.{ending}": form(made).encode() for ending, form in FORMATS.items()}
     for picture in shown.pictures:
         rendered |= figure.files_of(picture, folder / FIGURES)

@@ -16,6 +16,7 @@ from fave_bench.records import Record, Store
 from fave_bench.records.measurements import measurements
 from fave_bench.rendering.ablation import ablation
 from fave_bench.rendering.boards import boards
+from fave_bench.rendering.claims.judged import claims_table
 from fave_bench.rendering.comparable import comparable
 from fave_bench.rendering.diversity import diversity
 from fave_bench.rendering.efficiency import efficiency
@@ -104,16 +105,27 @@ def _ablation(request: Request) -> Table:
     )
 
 
+def _claims(request: Request) -> Table:
+    from fave_bench import views  # which renders the other tables of this module
+
+    if request.protocols or request.datasets:
+        raise UsageError("claims are judged over all that was recorded; leave --protocol and --datasets out")
+    return claims_table(views.contents(request.results))
+
+
 TABLES: dict[str, Callable[[Request], Table]] = {
     "overall": _overall,
     "ablation": _ablation,
     "efficiency": _efficiency,
     "diversity": _diversity,
     "subgroups": _subgroups,
+    "claims": _claims,
 }
 """A new table is one function from a request. It raises NothingToShow where nothing it shows was run or measured."""
 FROM_DATA = frozenset({"subgroups"})
 """Tables that read datasets beside records, so that a clone without data cannot render them."""
+FROM_TABLES = frozenset({"claims"})
+"""Tables made of the others."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ from fave_bench.forensics.audit import findings
 from fave_bench.forensics.reading import shipped
 from fave_bench.records.measurements import What, measurements
 from fave_bench.rendering.audit_table import audit_table
-from fave_bench.rendering.page.contents import Contents
+from fave_bench.rendering.contents import Contents
 from fave_bench.rendering.picture import Picture
 from fave_bench.rendering.table_model import Table
 
@@ -33,7 +33,7 @@ def tables(results: Path) -> Iterator[Table]:
     """In the order of `table.TABLES`, without those that need a dataset's files beside records."""
     request = table.Request(results)
     for name, make in table.TABLES.items():
-        if name not in table.FROM_DATA:
+        if name not in table.FROM_DATA | table.FROM_TABLES:
             with suppress(NothingToShow):
                 yield make(request)
 

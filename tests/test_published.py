@@ -34,7 +34,7 @@ def checked(results: Path, folder: Path, *options: str) -> int:
 
 
 def test_all_that_is_rendered_is_written_and_then_found_current(results: Path, folder: Path, capsys: Any) -> None:
-    tables = {f"{name}.{ending}" for name in ("overall", "efficiency", "audit") for ending in FORMATS}
+    tables = {f"{name}.{ending}" for name in ("overall", "efficiency", "audit", "claims") for ending in FORMATS}
     written = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert written == {*tables, "figures/pareto.svg", "figures/pareto.csv", "report.html"}
     (folder / "reference").mkdir()

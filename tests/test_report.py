@@ -15,11 +15,13 @@ from measured_helpers import flops, keep, latency
 from fave_bench import figure, report, table
 from fave_bench.errors import BenchError, NothingToShow
 from fave_bench.records import Record, Store
+from fave_bench.rendering.claims.claim import Claim
+from fave_bench.rendering.claims.cost import cost_claims
+from fave_bench.rendering.claims.leads import lead_claims
+from fave_bench.rendering.contents import Contents
 from fave_bench.rendering.overall import overall
 from fave_bench.rendering.page.assembly import assemble
 from fave_bench.rendering.page.cards import cards
-from fave_bench.rendering.page.claims import Claim, claims
-from fave_bench.rendering.page.contents import Contents
 from fave_bench.rendering.page.provenance import blocks
 from fave_bench.rendering.page.verdicts import tallies
 from fave_bench.rendering.printed import Overall, Printed
@@ -197,8 +199,7 @@ def users(hits: int) -> list[int]:
 def judged(printed: Overall, *records: Record) -> dict[str, Claim]:
     """Metric -> the claim about who leads in it."""
     found = Contents(records, (), (overall(records, printed),), ())
-    efficiency = Efficiency({}, ("Quick",), ("toy",))
-    return {metric: claim for claim in claims(found, printed, efficiency) for metric in PRINTED if metric in claim.text}
+    return {metric: claim for claim in lead_claims(found, printed) for metric in PRINTED if metric in claim.text}
 
 
 def run_of(title: str, hits: int, **fields: Any) -> Record:
@@ -243,7 +244,7 @@ def speed_claims(results: Path, quick: float, slow: float, counted: float) -> di
     shown = efficiency(
         newest_flops(measurements(results, "flops")), newest_latency(measurements(results, "latency")), printed
     )
-    found = claims(Contents((), (), (shown,), ()), Overall({}, ""), printed)
+    found = cost_claims(Contents((), (), (shown,), ()), printed)
     return {"cost" if "FLOPs" in claim.text else "speed": claim.verdict for claim in found}
 
 

@@ -90,14 +90,21 @@ class Summary:
 
     @cached_property
     def device(self) -> str:
-        """Every device that took part, in alphabetical order."""
-        return ", ".join(sorted({str(record.environment.get("device", "unknown")) for record in self.records}))
+        """Every device that took part, in alphabetical order, with the precision of training if not fp32."""
+        return ", ".join(sorted({_device(record) for record in self.records}))
 
 
 def summarise(records: Iterable[Record]) -> list[Summary]:
     """Runs grouped so that only seeds differ: setting `released` first, then `paper`; cut-short runs apart and last."""
     ordered = sorted(records, key=lambda record: (*_line(record), record.seed))
     return [Summary(tuple(group)) for _, group in groupby(ordered, key=_line)]
+
+
+def _device(record: Record) -> str:
+    training = record.config.get("training")
+    precision = training.get("precision") if isinstance(training, dict) else None
+    named = str(record.environment.get("device", "unknown"))
+    return named if precision in (None, "fp32") else f"{named}, {precision}"
 
 
 def _test(nested: Nested, protocol: str) -> Metrics:

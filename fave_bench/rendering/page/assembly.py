@@ -6,9 +6,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from fave_bench.rendering.contents import Contents
 from fave_bench.rendering.page import provenance
 from fave_bench.rendering.page.cards import cards
-from fave_bench.rendering.page.contents import Contents
 from fave_bench.rendering.page.drawing import inline_svg
 from fave_bench.rendering.page.headline import headline
 from fave_bench.rendering.page.verdicts import VERDICTS

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from fave_bench.rendering.page.claims import Claim, claims
-from fave_bench.rendering.page.contents import Contents
+from fave_bench.rendering.claims.claim import Claim
+from fave_bench.rendering.claims.judged import claims
+from fave_bench.rendering.contents import Contents
 from fave_bench.rendering.page.verdicts import Tally, tallies
-from fave_bench.rendering.printed import read_overall
-from fave_bench.rendering.printed_efficiency import read_efficiency
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,6 @@ def headline(contents: Contents) -> Headline:
     return Headline(
         runs=len(contents.records),
         full=sum(not record.truncated for record in contents.records),
-        claims=claims(contents, read_overall(), read_efficiency()),
+        claims=claims(contents),
         verdicts=tallies(contents),
     )

@@ -4,7 +4,7 @@ from itertools import groupby
 
 from fave_bench.records import Record
 from fave_bench.records.measurements import Measurement
-from fave_bench.rendering.page.contents import Contents
+from fave_bench.rendering.contents import Contents
 from fave_bench.rendering.table_model import NOTHING, Block, Cell, Column, Quantity, Text
 
 COMMIT = 10

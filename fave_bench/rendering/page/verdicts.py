@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from fave_bench.rendering.page.claims import PROTOCOL
-from fave_bench.rendering.page.contents import Contents
+from fave_bench.rendering.claims.claim import PROTOCOL
+from fave_bench.rendering.contents import Contents
 
 VERDICTS = ("reproduced", "higher", "lower", "not converged", "not run")
 """In the order of the page."""
