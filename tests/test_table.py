@@ -307,13 +307,13 @@ def test_rendering_starts_without_torch() -> None:
     assert subprocess.run([sys.executable, "-c", asked], cwd=Path(__file__).parents[1]).returncode == 0
 
 
-if __name__ == "__main__":
-    GOLDEN.mkdir(exist_ok=True)
-    for ending, render in FORMATS.items():
-        (GOLDEN / f"overall.{ending}").write_text(render(golden_table()), encoding="utf-8")
-
-
 def test_a_precision_other_than_fp32_is_told_with_the_device() -> None:
     config = {"model": {}, "training": {"precision": "bf16"}}
     (half,), (plain,) = (summarise([make_record(**kind)]) for kind in ({"config": config}, {}))
     assert half.device == f"{plain.device}, bf16"
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    for ending, render in FORMATS.items():
+        (GOLDEN / f"overall.{ending}").write_text(render(golden_table()), encoding="utf-8")

@@ -1,0 +1,95 @@
+"""On a CUDA device: scores and ranks of the CPU, recorded graphs that answer as eager calls do, and whole runs.
+
+Skipped where there is no such device.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers import actions_csv, ending
+from small_models import GENERATIVE, PADDING_FREE, SEQUENCES, SPLIT, histories, small
+
+from fave_bench import run
+from fave_bench.efficiency.optimised import Optimised
+from fave_bench.efficiency.serving import Serving
+from fave_bench.evaluation.ranks import rank_phase
+from fave_bench.models import registry
+from fave_bench.randomness import UserDraw
+from fave_bench.records import Record, Store
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+HISTORY, USERS = histories(2, 5, 3, 12), torch.tensor([3, 0, 7, 11])
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_scores_are_those_of_the_cpu(name: str) -> None:
+    model = small(name)
+    with torch.no_grad():
+        expected = model.scores(HISTORY, draw=UserDraw(5, USERS))
+        found = model.cuda().scores(HISTORY.cuda(), draw=UserDraw(5, USERS.cuda()))
+    assert torch.allclose(found.cpu(), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["fave", "sasrec", "itemknn"])
+def test_ranks_are_those_of_the_cpu_but_for_a_rounding(name: str) -> None:
+    items, model = torch.as_tensor(SEQUENCES.items), small(name)
+    expected, found = (
+        rank_phase(model.to(device), items.to(device), SPLIT.test, window=12, seed=0) for device in ("cpu", "cuda")
+    )
+    for protocol, higher in expected.higher.items():
+        assert np.mean(higher != found.higher[protocol]) <= 0.1  # of 20 users
+
+
+@pytest.mark.parametrize("name", [*GENERATIVE, "sasrec", "gru4rec"])
+def test_a_recorded_graph_answers_as_eager_calls_do(name: str) -> None:
+    model = small(name, **PADDING_FREE).cuda()
+    eager, recorded = Serving(model), Optimised(model)
+    for rows in (1, 3, 1):
+        history, users = HISTORY[:rows].cuda(), USERS[:rows].cuda()
+        with torch.no_grad():
+            scores = model.scores(history, draw=UserDraw(0, users))
+        lists = [scores.gather(1, one.best(history, users)) for one in (eager, recorded)]
+        assert torch.allclose(*lists, rtol=1e-4, atol=1e-4)  # equal scores may trade places
+
+
+def trained(folder: Path, *options: str) -> Record:
+    """A short run on a small file of one's own."""
+    csv = actions_csv(folder / "mine.csv")
+    where = ["--dataset", "mine", "--from", str(csv), "--results", str(folder / "results"), "--device", "cuda"]
+    assert ending(run.main, [*where, "--epochs", "2", "--set", "model.window=10", *options]) == 0
+    (record,) = Store(folder / "results").records()
+    return record
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_a_run_is_recorded_with_the_device_it_ran_on(name: str, tmp_path: Path) -> None:
+    record = trained(tmp_path, "--model", name)
+    assert record.environment["device"] == torch.cuda.get_device_name()
+    assert record.environment["device_type"] == "cuda"
+
+
+@pytest.mark.parametrize("options", [["--precision", "bf16"], ["--compile"]])
+def test_fave_trains_in_half_precision_and_compiled(options: list[str], tmp_path: Path) -> None:
+    record = trained(tmp_path, "--model", "fave", *options)
+    assert {look.stage for look in record.training.curve} == {"pretrain", "finetune"}
+
+
+def test_ranking_goes_on_in_smaller_parts_where_memory_ends() -> None:
+    model, items = small("sasrec").cuda(), torch.as_tensor(SEQUENCES.items).cuda()
+    expected = rank_phase(model, items, SPLIT.test, window=12, seed=0)
+    calls = 0
+
+    def scarce(*arguments: torch.Tensor, **options: object) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if len(arguments[0]) > 4:
+            torch.empty(1 << 50, device="cuda")  # more than any device has
+        return type(model).user_vectors(model, *arguments, **options)  # type: ignore[arg-type]
+
+    model.user_vectors = scarce  # type: ignore[method-assign]
+    found = rank_phase(model, items, SPLIT.test, window=12, seed=0)
+    assert calls > len(SPLIT.test.users) / 4
+    for protocol, higher in expected.higher.items():
+        assert np.array_equal(higher, found.higher[protocol])
