@@ -1,6 +1,7 @@
 """Campaigns: what comes first, how long it takes, what fits into a slice, and the slice's archive."""
 
 import json
+import shutil
 import time
 import zipfile
 from pathlib import Path
@@ -132,6 +133,14 @@ def test_a_slice_is_packed_and_merged_elsewhere(arguments, tmp_path, capsys):
     assert ending(merge.main, [str(archive), str(tmp_path / "results"), "--results", str(there)]) == 0
     assert capsys.readouterr().out.endswith(f"2 new in {there}/\n")  # the two of seed 0, from the folder
     assert contents(there) == contents(tmp_path / "results")
+
+
+def test_a_results_folder_zipped_by_hand_can_be_merged(arguments, tmp_path):
+    assert ending(campaign.main, [*arguments, "--models", "popularity"]) == 0
+    archive = shutil.make_archive(str(tmp_path / "by-hand"), "zip", tmp_path / "results", "mine")
+    assert "mine/" in zipfile.ZipFile(archive).namelist()
+    assert ending(merge.main, [archive, "--results", str(tmp_path / "there")]) == 0
+    assert contents(tmp_path / "there") == contents(tmp_path / "results")
 
 
 def test_what_has_no_room_is_named_and_records_come_before_weights(arguments, tmp_path):

@@ -1,7 +1,7 @@
 """Records on their way between machines: what a campaign's slice made, as one archive, and its way back into a store.
 
-An archive is a zip of files as they lie below a results folder. What comes out of one is read as any record is and then
-written by the store, so that an archive can bring in nothing that a run could not have left there.
+An archive is a zip of files as they lie below a results folder, one made by hand too. What comes out of one is read as
+any record is and then written by the store, so that an archive can bring in nothing that a run could not have left.
 """
 
 import re
@@ -90,7 +90,7 @@ def _with_ranks(root: Path, name: str) -> list[Path]:
 def _unpack(source: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(source) as archive:
-            for member in _checked(source, archive.infolist()):
+            for member in _checked(source, [one for one in archive.infolist() if not one.is_dir()]):
                 archive.extract(member, folder)
     except (OSError, ValueError, NotImplementedError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise BenchError(f"{source} is no archive of records ({error})") from None
