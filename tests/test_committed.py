@@ -1,13 +1,14 @@
-"""The tables, figures and report in the repository are what the records in the repository give."""
+"""Tables, figures, report and the numbers in documents are what the records in the repository give."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from fave_bench import published
+from fave_bench import documents, published
 
 ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / path for path in documents.DOCUMENTS]
 
 
 def changed() -> str:
@@ -20,3 +21,4 @@ def changed() -> str:
 @pytest.mark.skipif(bool(changed()), reason="results/ or paper_tables/ are not as committed")
 def test_what_is_committed_is_current():
     assert published.check(ROOT / "results", ROOT / "paper_tables") > 0
+    assert documents.main(["--check", "--results", str(ROOT / "results"), *map(str, DOCUMENTS)]) == 0

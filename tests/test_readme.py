@@ -1,6 +1,5 @@
 """What the README shows works as shown."""
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fave_bench import run, table
+from fave_bench import run
 from fave_bench.models import registry
 from fave_bench.records import Store
 
@@ -59,28 +58,3 @@ def test_every_command_named_has_help_with_an_example(verb, capsys):
         module.main(["--help"])
     assert ended.value.code == 0
     assert "example:" in capsys.readouterr().out
-
-
-def test_the_headline_table_says_what_the_records_say(capsys):
-    """Every number in the README's table is the one that `table --name overall` renders from results/."""
-    root = Path(__file__).parents[1]
-    arguments = ["--name", "overall", "--format", "json", "--datasets", "ml-100k", "--results", str(root / "results")]
-    assert table.main(arguments) == 0
-    rows = json.loads(capsys.readouterr().out)["rows"]
-    cells = {
-        (row["title"], row["setting"], row["variant"], row["truncated"], row["protocol"], row["metric"]): row
-        for row in rows
-        if row["seeds"]
-    }
-    block = README.split("<!-- headline -->")[1].split("<!-- /headline -->")[0]
-    lines = [[cell.strip() for cell in line.strip("| ").split("|")] for line in block.splitlines()]
-    shown = [line for line in lines if len(line) == 6 and line[0] != "model" and "---" not in line[0]]
-    assert len(shown) == len({key[:4] for key in cells})
-    for name, printed, *ours in shown:
-        title, setting, variant = (*(part.strip() for part in name.replace("†", "").split(",")), "", "")[:3]
-        order = [("released", "H@20"), ("released", "N@20"), ("filtered", "H@20"), ("filtered", "N@20")]
-        for (protocol, metric), value in zip(order, ours, strict=True):
-            row = cells[title, setting, variant, "†" in name, protocol, metric]
-            assert value == f"{row['ours_mean']:.2f}", (name, protocol, metric)
-        paper = cells[title, setting, variant, "†" in name, "released", "H@20"]["paper_value"]
-        assert printed == ("–" if paper is None else f"{paper:.2f}")

@@ -172,7 +172,7 @@ def test_programs_get_claims_and_verdicts(results: Path, capsys: Any) -> None:
     assert report.main(["--results", str(results), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["runs"], said["full"]) == (3, 2)
-    assert {"text", "verdict", "because"} == set(said["claims"][0])
+    assert {"kind", "text", "verdict", "because"} == set(said["claims"][0])
     assert [tally["dataset"] for tally in said["verdicts"]] == ["ml-100k"]
 
 

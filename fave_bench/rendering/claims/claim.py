@@ -7,6 +7,7 @@ from fave_bench.evaluation.paired import Z
 from fave_bench.rendering.table_model import Scalar
 
 Verdict = Literal["fails", "holds", "undecided", "open"]
+Kind = Literal["accuracy", "parts", "cost", "diversity"]
 VERDICTS: tuple[Verdict, ...] = ("fails", "holds", "undecided", "open")
 """In the order they are shown."""
 PROTOCOL = "released"
@@ -18,6 +19,7 @@ Row = dict[str, Scalar]
 class Claim:
     """`holds` and `fails` are what measurements say; `undecided` is within their error; `open` lacks the runs."""
 
+    kind: Kind
     text: str
     verdict: Verdict
     because: str

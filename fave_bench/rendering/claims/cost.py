@@ -28,9 +28,9 @@ def _cost(contents: Contents, papers: Efficiency) -> Claim:
     cells, counted, right = len(papers.models) * len(papers.datasets), len(agrees), sum(agrees.values())
     text = f"A prediction costs the FLOPs that are printed ({cells} numbers)"
     if not counted:
-        return Claim(text, "open", "nothing was counted here")
+        return Claim("cost", text, "open", "nothing was counted here")
     verdict: Verdict = "fails" if right < counted else "holds" if counted == cells else "open"
-    return Claim(text, verdict, f"{right} of {counted} that were counted here agree to the printed digit")
+    return Claim("cost", text, verdict, f"{right} of {counted} that were counted here agree to the printed digit")
 
 
 def _faster(contents: Contents, papers: Efficiency, over: str) -> Claim:
@@ -44,10 +44,10 @@ def _faster(contents: Contents, papers: Efficiency, over: str) -> Claim:
     ]
     found = [number(row[column]) for row in rows]
     if not found:
-        return Claim(text, "open", f"{own} and {over} were not timed in one place")
+        return Claim("cost", text, "open", f"{own} and {over} were not timed in one place")
     places = sorted({str(row["device"]) for row in rows})
     because = f"measured: {_span(found)}, over datasets, settings and executions on {', '.join(places)}"
-    return Claim(text, "holds" if min(found) > 1 else "fails" if max(found) < 1 else "undecided", because)
+    return Claim("cost", text, "holds" if min(found) > 1 else "fails" if max(found) < 1 else "undecided", because)
 
 
 def _span(ratios: Sequence[float]) -> str:

@@ -46,6 +46,6 @@ def claims_table(contents: Contents) -> Table:
         title="Which of the papers' claims hold here",
         legend=MEANING,
         blocks=tuple(block for block in blocks if block.rows),
-        columns=("claim", "verdict", "because"),
-        rows=tuple({"claim": c.text, "verdict": c.verdict, "because": c.because} for c in found),
+        columns=("kind", "claim", "verdict", "because"),
+        rows=tuple({"kind": c.kind, "claim": c.text, "verdict": c.verdict, "because": c.because} for c in found),
     )

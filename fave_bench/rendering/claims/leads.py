@@ -20,19 +20,19 @@ def _lead(contents: Contents, papers: Overall, dataset: str, metric: str) -> Cla
     ours = {model: row for model in printed if (row := _best(contents, model, dataset, metric))}
     own, missing = ours.pop(first, None), [model for model in printed if model != first and model not in ours]
     if own is None:
-        return Claim(text, "open", f"no run of {first} on {dataset} went to its end")
+        return Claim("accuracy", text, "open", f"no run of {first} on {dataset} went to its end")
     if not ours:
-        return Claim(text, "open", f"no other model's run on {dataset} went to its end")
+        return Claim("accuracy", text, "open", f"no other model's run on {dataset} went to its end")
     rival = max(ours, key=lambda model: mean(ours[model]))
     lead, error = mean(own) - mean(ours[rival]), gap_error(own, ours[rival])
     because = (
         f"{first} {mean(own):.2f}\u00a0%, {rival} {mean(ours[rival]):.2f}\u00a0%; 95 % error of the gap {error:.2f}"
     )
     if abs(lead) <= error:
-        return Claim(text, "undecided", because)
+        return Claim("accuracy", text, "undecided", because)
     if lead > 0 and missing:
-        return Claim(text, "open", f"{because}; not run to the end: {', '.join(missing)}")
-    return Claim(text, "holds" if lead > 0 else "fails", because)
+        return Claim("accuracy", text, "open", f"{because}; not run to the end: {', '.join(missing)}")
+    return Claim("accuracy", text, "holds" if lead > 0 else "fails", because)
 
 
 def _best(contents: Contents, title: str, dataset: str, metric: str) -> Row | None:

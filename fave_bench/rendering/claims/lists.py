@@ -29,11 +29,11 @@ def _order(contents: Contents, own: str, other: str, dataset: str, printed: floa
         if (ours := _best(contents, own, dataset, space)) and (theirs := _best(contents, other, dataset, space))
     }
     if not pairs:
-        return Claim(text, "open", f"{own} and {other} did not both run to their end on {dataset}")
+        return Claim("diversity", text, "open", f"{own} and {other} did not both run to their end on {dataset}")
     signs = {_sign(*pair) * (1 if printed > 0 else -1) for pair in pairs.values()}
     said = "; ".join(f"{space} {mean(ours):.3f} and {mean(theirs):.3f}" for space, (ours, theirs) in pairs.items())
     verdict: Verdict = "holds" if signs == {1} else "fails" if signs == {-1} else "undecided"
-    return Claim(text, verdict, f"in shared spaces: {said}")
+    return Claim("diversity", text, verdict, f"in shared spaces: {said}")
 
 
 def _sign(ours: Row, theirs: Row) -> int:

@@ -34,8 +34,8 @@ def _part(contents: Contents, name: str, family: Family, printed: PrintedVariant
     whole = {bool(row["full"]): row for row in rows if row["variant"] in (variant, family.full) and row["seeds"]}
     found = whole.get(False)
     if True not in whole or found is None or found["change_from_full"] is None:
-        return Claim(text, "open", f"{family.full} and the variant did not both run to their end")
-    return Claim(text, _verdict(found), _because(found))
+        return Claim("parts", text, "open", f"{family.full} and the variant did not both run to their end")
+    return Claim("parts", text, _verdict(found), _because(found))
 
 
 def _verdict(row: Row) -> Verdict:

@@ -1,0 +1,86 @@
+"""Blocks of numbers in documents are rendered from records, and nothing around them is touched."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import add_run, ending
+
+from fave_bench import documents
+from fave_bench.records import Store
+from fave_bench.rendering.claims.judged import claims
+from fave_bench.rendering.document_blocks import BLOCKS
+from fave_bench.views import contents
+
+WORDS = "Before.\n\n<!-- rendered: {} {} -->\nold\n<!-- /rendered -->\n\nAfter <!-- a comment --> it.\n"
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """GRU4Rec in two seeds and cut short, STOSA cut short only, a model no paper prints; 100 users."""
+
+    def run(title: str, hits: int, **fields: Any) -> None:
+        higher = [0] * hits + [49] * (100 - hits)
+        add_run(store, model=title.lower(), title=title, higher=higher, dataset="ml-100k", **fields)
+
+    store = Store(tmp_path / "results")
+    run("GRU4Rec", 30)
+    run("GRU4Rec", 40, seed=1)
+    run("GRU4Rec", 5, stopped_because="budget", config={"model": {}, "training": {"time_budget": 1.0}})
+    run("STOSA", 10, stopped_because="budget")
+    run("Mine", 50)
+    return tmp_path / "results"
+
+
+def rendered(results: Path, name: str, what: str) -> str:
+    return BLOCKS[name](contents(results), what)
+
+
+def test_a_headline_has_full_runs_and_cut_ones_only_where_there_is_no_other(results: Path) -> None:
+    rows = {line.split(" | ")[0].strip("| "): line.strip("| ").split(" | ")[1:] for line in
+            rendered(results, "headline", "ml-100k").splitlines()[2:]}  # fmt: skip
+    assert set(rows) == {"GRU4Rec, released", "STOSA, released †", "Mine, released"}
+    assert rows["GRU4Rec, released"][:2] == ["21.85", "35.00 ± 7.07"]
+    assert rows["STOSA, released †"][:2] == ["21.78", "10.00"]
+    assert rows["Mine, released"][:2] == ["–", "50.00"]
+
+
+def test_verdicts_are_of_full_runs_that_a_paper_prints(results: Path) -> None:
+    (row,) = rendered(results, "verdicts", "ml-100k").splitlines()[2:]
+    assert row.startswith("| GRU4Rec, released | 2 | 21.85 | 35.00 ± 7.07 | +13.15 | ")
+
+
+def test_what_did_not_run_to_its_end_is_listed_and_what_did_is_not(results: Path) -> None:
+    lines = rendered(results, "unfinished", "ml-100k").splitlines()
+    assert any(line.startswith("- STOSA, released †: ") for line in lines)
+    assert "- FAVE: not run" in lines and not any("GRU4Rec" in line or "Mine" in line for line in lines)
+
+
+def test_every_claim_is_in_the_block_of_its_kind(results: Path) -> None:
+    shown = contents(results)
+    kinds = {claim.kind for claim in claims(shown)}
+    lines = [line for kind in sorted(kinds) for line in rendered(results, "claims", kind).splitlines()]
+    assert len(lines) == len(claims(shown)) and all(line.startswith("- **open**: ") for line in lines)
+
+
+def test_only_blocks_change_and_a_second_time_nothing(results: Path, tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "words.md"
+    path.write_text(WORDS.format("headline", "ml-100k"))
+    arguments = [str(path), "--results", str(results)]
+    assert ending(documents.main, [*arguments, "--check"]) == 1
+    assert "words.md; render again without --check" in capsys.readouterr().err
+    assert "old" in path.read_text()
+    assert ending(documents.main, arguments) == 0
+    text = path.read_text()
+    assert text.startswith("Before.\n\n<!-- rendered: headline ml-100k -->\n| model |") and "old" not in text
+    assert text.endswith("<!-- /rendered -->\n\nAfter <!-- a comment --> it.\n")
+    assert ending(documents.main, [*arguments, "--check"]) == 0
+
+
+def test_an_unknown_block_and_a_missing_document_are_one_sentence(results: Path, tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "words.md"
+    path.write_text(WORDS.format("verdict", "ml-100k"))
+    assert ending(documents.main, [str(path), "--results", str(results)]) == 1
+    assert "no block is called verdict; there are headline" in capsys.readouterr().err
+    assert ending(documents.main, [str(tmp_path / "none.md"), "--results", str(results)]) == 1
+    assert "none.md: the document cannot be read" in capsys.readouterr().err
