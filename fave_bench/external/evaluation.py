@@ -88,10 +88,14 @@ class Evaluation:
             return self._made(store)
 
     def _refuse_as_second(self, record: Record, store: Store) -> None:
-        """A row is averaged over its seeds, so a seed is one file, and a file one seed."""
-        here = (self.sequences.fingerprint, self.spec.split, self.spec.title)
-        if (record.dataset.fingerprint, record.dataset.split, record.title) != here:
+        """A row is averaged over its seeds, so it has one title, a seed is one file, and a file one seed."""
+        same_data = record.dataset.fingerprint == self.sequences.fingerprint and record.dataset.split == self.spec.split
+        if not same_data:
             return
+        if record.title != self.spec.title:
+            raise UsageError(
+                f"--title '{self.spec.title}': too like '{record.title}', which is recorded; spell it alike"
+            )
         if record.seed == self.spec.seed:
             raise UsageError(
                 f"'{record.title}' with seed {record.seed} is recorded from other scores, as run {record.key}: give "

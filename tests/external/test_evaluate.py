@@ -33,25 +33,27 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "results")
 
 
-def trained(store: Store, model: str) -> Record:
+def trained(store: Store, model: str, split: str = "leave-one-out") -> Record:
     own = Store(store.root.parent / f"trained-{model}")
-    assert run.main(["--dataset", "mine", "--model", model, "--device", "cpu", "--results", str(own.root)]) == 0
+    asked = ["--dataset", "mine", "--model", model, "--split", split, "--device", "cpu", "--results", str(own.root)]
+    assert run.main(asked) == 0
     (record,) = own.records()
     return record
 
 
 def exported(store: Store, record: Record) -> dict[str, Path]:
-    """Phase -> a .npy file of the scores that the run's model gives everybody."""
+    """Phase -> a .npy file of the scores that the run's model gives; NaN for users whom the phase does not ask."""
     sequences, own = data.load("mine"), Store(store.root.parent / f"trained-{record.model}")
-    model, split = restore(own, record, sequences, torch.device("cpu")), SPLITS["leave-one-out"](sequences)
+    model, split = restore(own, record, sequences, torch.device("cpu")), SPLITS[record.dataset.split](sequences)
     paths = {}
     for name, phase in (("test", split.test), ("validation", split.validation)):
         ends = (torch.from_numpy(phase.start), torch.from_numpy(phase.stop))
         history = windows(torch.from_numpy(sequences.items), *ends, model.config.window)
         with evaluating(model), torch.inference_mode():
-            scores = model.scores(history, draw=UserDraw(0, torch.from_numpy(phase.users)))
+            scores = np.full((sequences.num_users, sequences.num_items + 1), np.nan, np.float32)
+            scores[phase.users] = model.scores(history, draw=UserDraw(0, torch.from_numpy(phase.users))).numpy()
         paths[name] = store.root.parent / f"{record.model}-{name}.npy"
-        np.save(paths[name], scores.numpy())
+        np.save(paths[name], scores)
     return paths
 
 
@@ -76,11 +78,12 @@ def refused(store: Store, capsys: Any, scores: Path, *options: str, title: str =
     return status, said.err
 
 
+@pytest.mark.parametrize("split", ["leave-one-out", "temporal"])
 @pytest.mark.parametrize("model", ["popularity", "itemknn", "markov"])
-def test_the_scores_of_a_model_give_the_ranks_of_its_own_record(store: Store, model: str) -> None:
-    own = trained(store, model)
+def test_the_scores_of_a_model_give_the_ranks_of_its_own_record(store: Store, model: str, split: str) -> None:
+    own = trained(store, model, split)
     files = exported(store, own)
-    found = recorded(store, files["test"], "--validation-scores", str(files["validation"]))
+    found = recorded(store, files["test"], "--validation-scores", str(files["validation"]), "--split", split)
     own_store = Store(store.root.parent / f"trained-{model}")
     assert (found.metrics, found.standard_errors) == (own.metrics, own.standard_errors)
     for phase, ranks in own_store.ranks(own).items():
@@ -214,6 +217,8 @@ def test_seeds_are_one_row_and_a_seed_is_one_file(store: Store, tmp_path: Path, 
     assert row["ours_sd"] == pytest.approx(np.std(values, ddof=1), abs=1e-6)
     status, sentence = refused(store, capsys, files[2])
     assert status == 2 and f"recorded from other scores, as run {first.key}" in sentence
+    status, sentence = refused(store, capsys, files[2], "--seed", "2", title="mine!")
+    assert status == 2 and "too like 'Mine', which is recorded" in sentence, "they would share a folder and a row"
     status, sentence = refused(store, capsys, files[1], "--seed", "5")
     assert status == 2 and f"the same scores are recorded as seed 1, run {second.key}" in sentence
 
