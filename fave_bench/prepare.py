@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from fave_bench.cli import Parser, add_json, entry
+from fave_bench.cli import Parser, add_json, entry, say
 
 EXAMPLE = "python -m fave_bench.prepare --dataset mine --from clicks.csv --user-column visitor --min-user 3"
 FORMATS = """\
@@ -22,6 +22,8 @@ def parser() -> Parser:
     p.add_argument("--min-user", type=int, metavar="K", help="drop users with fewer actions (iterated k-core)")
     p.add_argument("--min-item", type=int, metavar="K", help="drop items with fewer actions (iterated k-core)")
     p.add_argument("--deduplicate", action="store_true", default=None, help="keep the earliest of repeated pairs")
+    p.add_argument("--export", type=Path, metavar="DIR", help="also write users.csv, items.csv and interactions.csv")
+    p.add_argument("--split", default="leave-one-out", metavar="NAME", help="of the export; or temporal")
     add_json(p)
     return p
 
@@ -31,8 +33,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     from fave_bench.data import cache, loading, synthetic  # here, so that --help does not wait for numpy
     from fave_bench.data.card import card_of
     from fave_bench.data.card_text import document, render
+    from fave_bench.data.splits import SPLITS
+    from fave_bench.errors import unknown
 
-    name, source, as_json = (arguments.pop(key) for key in ("dataset", "source", "json"))
+    name, source, as_json, out, split = (arguments.pop(key) for key in ("dataset", "source", "json", "export", "split"))
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
     options, known = loading.Options(**arguments), loading.entry_of(name)
     if known.synthetic:
         synthetic.refuse_source(name, source, changed=options != loading.DEFAULT)
@@ -43,6 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     card = card_of(sequences)
     if prepared:  # only now is it known that the data can be split
         cache.remember(name, prepared.key, source)
+    if out:
+        from fave_bench.data.export import export  # pandas takes a while to import, and is rarely needed
+
+        say(f"wrote {', '.join(map(str, export(sequences, SPLITS[split](sequences), out)))}")
     if as_json:
         print(json.dumps(document(known, sequences, card, prepared), indent=1, sort_keys=True))
     else:

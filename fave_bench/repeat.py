@@ -112,6 +112,8 @@ def repeat(
 
 
 def _check(record: Record, source: Path | None) -> None:
+    if record.external:
+        raise BenchError(f"run {record.key} was ranked from scores in a file: give the file to the verb evaluate again")
     now, name = registry.load(record.model).version, record.dataset.name
     if now != record.model_version:
         raise BenchError(f"run {record.key} is of {record.model} version {record.model_version}, and it is now {now}")

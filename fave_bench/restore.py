@@ -15,8 +15,10 @@ def restore(store: Store, record: Record, sequences: Sequences, device: torch.de
     """The run's model as its test set was ranked: best weights, last stage, evaluation mode.
 
     Raises BenchError where `sequences` are not what the run learned from, where the weights are not on this machine,
-    and where the model's mathematics have changed since.
+    and where the model's mathematics have changed since, or were never here.
     """
+    if record.external:
+        raise BenchError(f"run {record.key} was ranked from the scores of another program, and has no model here")
     kind = registry.load(record.model)
     if kind.version != record.model_version:
         raise BenchError(f"run {record.key} is of {record.model} version {record.model_version}, now {kind.version}")

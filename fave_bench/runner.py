@@ -240,22 +240,11 @@ class Run:
         seconds: dict[str, float],
         diversity: dict[str, Any],
     ) -> Record:
-        s = self.sequences
         steps = model.sampler_steps() if isinstance(model, GenerativeRecommender) else None
         return Record.model_validate(
             {
                 "key": self.key,
-                "dataset": {
-                    "name": self.spec.dataset,
-                    "source": s.source,
-                    "fingerprint": s.fingerprint,
-                    "users": s.num_users,
-                    "items": s.num_items,
-                    "actions": s.num_actions,
-                    "synthetic": s.synthetic,
-                    "oracle": s.oracle,
-                    "split": self.spec.split,
-                },
+                "dataset": dataset_facts(self.spec.dataset, self.sequences, self.spec.split),
                 "model": self.spec.model,
                 "title": model.title or self.spec.model,
                 "setting": self.plan.setting,
@@ -265,8 +254,8 @@ class Run:
                 "model_version": model.version,
                 "protocols": versions(),
                 "seed": self.spec.seed,
-                "metrics": _by_protocol(ranks, metrics_of),
-                "standard_errors": _by_protocol(ranks, errors_of),
+                "metrics": by_protocol(ranks, metrics_of),
+                "standard_errors": by_protocol(ranks, errors_of),
                 "parameters": parameter_count(model),
                 "training": {
                     "epochs": outcome.epochs,
@@ -310,8 +299,28 @@ def _sharing(outcome: Outcome) -> list[str]:
     ]
 
 
-def _by_protocol(
+def dataset_facts(name: str, sequences: Sequences, split: str) -> dict[str, Any]:
+    """What a record says of its data."""
+    return {
+        "name": name,
+        "source": sequences.source,
+        "fingerprint": sequences.fingerprint,
+        "users": sequences.num_users,
+        "items": sequences.num_items,
+        "actions": sequences.num_actions,
+        "synthetic": sequences.synthetic,
+        "oracle": sequences.oracle,
+        "split": split,
+    }
+
+
+def by_protocol(
     ranks: dict[str, PhaseRanks], of: Callable[[PhaseRanks], ByProtocol]
 ) -> dict[str, dict[str, dict[str, float]]]:
+    """Protocol -> phase -> what `of` says of the phase, without protocols of which it has no ranks."""
     per_phase = {phase: of(phase_ranks) for phase, phase_ranks in ranks.items()}
-    return {protocol: {phase: per_phase[phase][protocol] for phase in ranks} for protocol in PROTOCOLS}
+    found = {
+        protocol: {phase: said[protocol] for phase, said in per_phase.items() if protocol in said}
+        for protocol in PROTOCOLS
+    }
+    return {protocol: phases for protocol, phases in found.items() if phases}

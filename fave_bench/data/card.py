@@ -58,7 +58,7 @@ def card_of(sequences: Sequences) -> Card:
     """All numbers, in a few passes of sorting. Raises BenchError where a user has fewer than three actions."""
     split = leave_one_out(sequences)
     length = np.diff(sequences.offsets)
-    earlier = _met_before(sequences)
+    earlier = met_before(sequences)
     training = _training_mask(sequences, split)
     pairs = len(earlier) - int(earlier.sum())
     known = np.zeros(sequences.num_items + 1, bool)
@@ -88,7 +88,7 @@ def _owner(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
 
 
-def _met_before(sequences: Sequences) -> NDArray[np.bool_]:
+def met_before(sequences: Sequences) -> NDArray[np.bool_]:
     """(A,) whether the same user has the same item at an earlier position."""
     pair = _owner(sequences.offsets) * (sequences.num_items + 1) + sequences.items
     earlier = np.ones(sequences.num_actions, bool)

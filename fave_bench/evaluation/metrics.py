@@ -25,11 +25,23 @@ def values_of(metric: str, ranks: FloatArray) -> FloatArray:
     """
     if metric == "MRR":
         return 1 / ranks
+    kind, k = _parsed(metric)
+    hit = ranks <= k
+    return hit.astype(np.float64) if kind == "H" else np.where(hit, 1 / np.log2(ranks + 1), 0.0)
+
+
+def decides(phase: PhaseRanks, protocol: str, metric: str) -> bool:
+    """Whether the phase's ranks give that metric: lists that were cut off give none beyond what they decide."""
+    if protocol not in phase.decided:
+        return protocol in phase.higher
+    return metric != "MRR" and _parsed(metric)[1] <= phase.decided[protocol]
+
+
+def _parsed(metric: str) -> tuple[str, int]:
     named = re.fullmatch(r"([HN])@([1-9][0-9]*)", metric)
     if not named:
         raise UsageError(f"unknown metric '{metric}'; there are H@K (hit rate), N@K (NDCG), such as N@20, and MRR")
-    hit = ranks <= int(named[2])
-    return hit.astype(np.float64) if named[1] == "H" else np.where(hit, 1 / np.log2(ranks + 1), 0.0)
+    return named[1], int(named[2])
 
 
 def per_user(ranks: FloatArray) -> dict[str, FloatArray]:
@@ -51,7 +63,10 @@ def user_weights(protocol: Protocol, users: int) -> FloatArray:
 
 
 def metrics_of(phase: PhaseRanks) -> ByProtocol:
-    """Protocol -> metric -> fraction in [0, 1], users averaged as the protocol says, in the phase's order."""
+    """Protocol -> metric -> fraction in [0, 1], users averaged as the protocol says, in the phase's order.
+
+    Metrics that the ranks do not decide are absent.
+    """
     return {name: _means(phase, PROTOCOLS[name])[0] for name in sorted(phase.higher)}
 
 
@@ -68,7 +83,8 @@ def mean_and_error(values: FloatArray, weights: FloatArray) -> tuple[float, floa
 
 def _means(phase: PhaseRanks, protocol: Protocol) -> tuple[dict[str, float], dict[str, float]]:
     weights = user_weights(protocol, len(phase.users))
-    found = {metric: mean_and_error(values, weights) for metric, values in per_user(phase.ranks(protocol.name)).items()}
+    known = {m: v for m, v in per_user(phase.ranks(protocol.name)).items() if decides(phase, protocol.name, m)}
+    found = {metric: mean_and_error(values, weights) for metric, values in known.items()}
     means = {metric: min(1.0, mean) for metric, (mean, _) in found.items()}  # weights sum to 1 up to rounding
     return means, {metric: error for metric, (_, error) in found.items()}
 

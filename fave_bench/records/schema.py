@@ -20,7 +20,7 @@ Metrics = dict[str, FiniteFloat]
 """Metric (`H@10`, `N@20`, `MRR`, …) -> fraction."""
 Nested = dict[str, dict[str, Metrics]]
 """Protocol -> `validation` or `test` -> metric -> fraction."""
-StoppedBecause = Literal["converged", "epochs", "budget", "closed-form"]
+StoppedBecause = Literal["converged", "epochs", "budget", "closed-form", "external"]
 
 
 class _Frozen(BaseModel):
@@ -74,7 +74,7 @@ class TrainingSummary(_Frozen):
     """Epoch of the weights kept, within the last stage."""
     stopped_because: StoppedBecause
     """`converged`: validation stopped improving. `epochs`: the limit came first. `budget`: the clock did, so the
-    numbers are no verdict on the model. `closed-form`: nothing to train."""
+    numbers are no verdict on the model. `closed-form`: nothing to train. `external`: another program trained it."""
     seconds: FiniteFloat = Field(ge=0)
     """Spent on training steps; looks at validation are not counted."""
     samples_per_second: FiniteFloat | None = Field(None, ge=0)
@@ -141,17 +141,18 @@ class Record(_Frozen):
     dataset: Dataset
     """What was learned from and ranked."""
     model: Name
-    """The model's name in the registry; also a folder of the store."""
+    """The model's name in the registry, or made of the title for external scores; also a folder of the store."""
     title: str
     """How tables print the model, and the key into the papers' printed numbers."""
     setting: str
-    """`released` or `paper`."""
+    """`released`, `paper`, …; `external` for scores that another program computed."""
     variant: str = ""
     """What differs from the preset, in a word or two; empty for the preset itself."""
     changes: dict[str, JsonValue] = {}
     """Dotted key of `config` -> its value, for what was set over the preset; these name the variant."""
     config: dict[str, JsonValue]
-    """The full effective configuration: {"model": …, "training": …}, defaults included."""
+    """The full effective configuration: {"model": …, "training": …}, defaults included. For external scores
+    {"scores": how they were read, "files": phase -> SHA-256}."""
     model_version: int
     """Raised in the model's file whenever its mathematics change."""
     protocols: dict[str, int]
@@ -159,11 +160,12 @@ class Record(_Frozen):
     seed: int
     """Training seed: weights, order, noise and dropout."""
     metrics: Nested
-    """Protocol -> `validation` or `test` -> metric -> fraction, as the ranks give it."""
+    """Protocol -> `validation` or `test` -> metric -> fraction, as the ranks give it; what they do not decide is
+    absent, as it may be for external lists."""
     standard_errors: Nested
     """Sampling error of each metric: what another draw of users would change."""
     parameters: int = Field(ge=0)
-    """Scalars in the model's parameters, trained or not."""
+    """Scalars in the model's parameters, trained or not; 0 for external scores."""
     training: TrainingSummary
     """How the weights came about."""
     inference: Inference | None = None
@@ -176,6 +178,11 @@ class Record(_Frozen):
     """Computed from the top-20 lists at run time, since the lists stay local; null in records older than that."""
     files: dict[Name, Digest] = {}
     """Sibling file -> SHA-256 of its bytes, filled in by the store."""
+
+    @property
+    def external(self) -> bool:
+        """Ranked from scores that another program computed: there is no model here to ask or to train again."""
+        return self.training.stopped_because == "external"
 
     @property
     def truncated(self) -> bool:
@@ -191,8 +198,12 @@ class Record(_Frozen):
 
     @property
     def configuration(self) -> str:
-        """A key that all seeds of one configuration share: records that differ in it are never averaged."""
-        return self.model_copy(update={"seed": 0}).expected_key()
+        """A key that all seeds of one configuration share: records that differ in it are never averaged.
+
+        Each seed of an external model has files of its own.
+        """
+        same = {key: value for key, value in self.config.items() if key != "files"}
+        return self.model_copy(update={"seed": 0, "config": same}).expected_key()
 
     def expected_key(self) -> str:
         """The key this record's own contents call for."""

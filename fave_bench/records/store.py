@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
-from math import nan
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,9 +62,10 @@ class Store:
             write_text(folder / RECORD, dumps(stored))
         return stored
 
-    def records(self) -> Iterator[Record]:
-        """All valid records, by dataset, model and key; a damaged one is named on stderr and left out."""
-        for path in sorted(self.root.glob(f"[!.]*/*/*/{RECORD}")):
+    def records(self, dataset: str = "[!.]*", model: str = "*") -> Iterator[Record]:
+        """All valid records, or those of one dataset or model, by dataset, model and key; a damaged one is named on
+        stderr and left out."""
+        for path in sorted(self.root.glob(f"{dataset}/{model}/*/{RECORD}")):
             try:
                 yield read(path.parent)
             except BenchError as error:
@@ -113,8 +114,8 @@ def _verify(record: Record, ranks: Mapping[str, PhaseRanks]) -> None:
     for protocol, phases in record.metrics.items():
         for phase, metrics in phases.items():
             check_consistency(metrics, ties=ranks[phase].tied)
-            given = metrics_of(ranks[phase])[protocol]
-            wrong = [metric for metric, value in metrics.items() if not abs(value - given.get(metric, nan)) <= 1e-9]
+            given = metrics_of(ranks[phase]).get(protocol, {})
+            wrong = [name for name, value in metrics.items() if abs(value - given.get(name, inf)) > 1e-9]
             if wrong:
                 raise BenchError(f"{record.model}: {protocol} {phase} {wrong[0]} is not what the stored ranks give")
 

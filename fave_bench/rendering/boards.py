@@ -29,6 +29,10 @@ class Line:
     def truncated(self) -> bool:
         return self.summary is not None and self.summary.first.truncated
 
+    @property
+    def external(self) -> bool:
+        return self.summary is not None and self.summary.first.external
+
     def value(self, protocol: str, metric: str) -> Value | None:
         return self.summary.value(protocol, metric) if self.summary else None
 

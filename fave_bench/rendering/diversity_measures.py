@@ -38,9 +38,9 @@ class Measure:
 def accuracy(protocol: str) -> Measure:
     """N@20, without which diversity means little."""
 
-    def of(record: Record) -> Reading:
-        metrics, errors = (part[protocol]["test"] for part in (record.metrics, record.standard_errors))
-        return 100 * metrics["N@20"], 100 * errors["N@20"]
+    def of(record: Record) -> Reading | None:
+        metrics, errors = (part.get(protocol, {}).get("test", {}) for part in (record.metrics, record.standard_errors))
+        return (100 * metrics["N@20"], 100 * errors["N@20"]) if "N@20" in metrics else None
 
     return Measure("N@20", "percent", True, of, protocol)
 

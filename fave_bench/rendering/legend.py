@@ -22,6 +22,10 @@ VERDICT = (
 )
 CUT_SHORT = "† stopped by its time budget: no verdict, no mark, never averaged with full runs."
 IMPOSSIBLE = "‡ the papers' hit rates and NDCGs for this model (cut-offs 5, 10, 20) cannot all come from one run."
+EXTERNAL = (
+    "External: ranked here from scores that another program computed and trained; – is a metric that its lists are too "
+    "short for, or a protocol whose candidates they leave out, and such a row has no letter."
+)
 SYNTHETIC = "SYNTHETIC data were made by this program; the oracle is the best that any model can expect on them."
 STUDIES = "Variants of ablations and sweeps are not rows here: see the table ablation and the figure hyperparameters."
 
@@ -42,6 +46,7 @@ def legend(protocols: list[Protocol], shown: list[Board], papers: Overall, *, st
         (any(line.letter for line in lines), LETTERS),
         (any(line.truncated for line in lines), CUT_SHORT),
         (any(papers.impossible(line.title, board.dataset) for board in shown for line in board.lines), IMPOSSIBLE),
+        (any(line.external for line in lines), EXTERNAL),
         (any(board.synthetic for board in shown), SYNTHETIC),
         (studies, STUDIES),
         (bool(missing), f"Printed by the paper, not run here: {', '.join(missing)}."),

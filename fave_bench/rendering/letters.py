@@ -23,8 +23,11 @@ LETTERS = (
 
 
 def lettered(board: Board, protocol: Protocol, metrics: Sequence[str], ranks: Ranks) -> Board:
-    """The board with a letter for every line that was run, and in each metric those of the lines it beats."""
-    run = [line for line in board.lines if line.summary]
+    """The board with a letter for every line that was run, and in each metric those of the lines it beats.
+
+    Lines of which some metric is not known have no letter.
+    """
+    run = [line for line in board.lines if all(line.value(protocol.name, metric) for metric in metrics)]
     if not run:
         return board
     found = outcomes_of(run, protocol, metrics, ranks)
@@ -36,8 +39,9 @@ def lettered(board: Board, protocol: Protocol, metrics: Sequence[str], ranks: Ra
         words = {metric: "".join(names[j] for j in others) for metric, others in beaten.items()}
         return replace(run[i], letter=names[i], beats=words)
 
-    places = iter(range(len(run)))
-    return replace(board, lines=tuple(marked(next(places)) if line.summary else line for line in board.lines))
+    place = {id(line): i for i, line in enumerate(run)}
+    lines = (marked(place[id(line)]) if id(line) in place else line for line in board.lines)
+    return replace(board, lines=tuple(lines))
 
 
 def wins(values: FloatArray, weights: FloatArray, significant: NDArray[np.bool_]) -> NDArray[np.bool_]:

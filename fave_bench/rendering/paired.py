@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from fave_bench.errors import BenchError
+from fave_bench.evaluation.metrics import decides
 from fave_bench.evaluation.outcomes import Outcomes, outcomes
 from fave_bench.evaluation.phase_ranks import PhaseRanks
 from fave_bench.evaluation.protocols import Protocol
@@ -18,8 +20,18 @@ Ranks = Callable[[Record], Mapping[str, PhaseRanks]]
 
 
 def outcomes_of(lines: Sequence[Line], protocol: Protocol, metrics: Sequence[str], ranks: Ranks) -> Outcomes:
-    """What the lines, all of which were run, gave every test user."""
+    """What the lines, all of which were run, gave every test user.
+
+    Raises BenchError, naming the line, where lists that were cut off leave a metric unknown.
+    """
     rows = [[ranks(record)["test"] for record in line.summary.records] for line in lines if line.summary]
+    for line, phases in zip(lines, rows, strict=True):
+        unknown = [m for m in metrics if not all(decides(phase, protocol.name, m) for phase in phases)]
+        if unknown:
+            raise BenchError(
+                f"{name(line)}: its scores do not say {', '.join(unknown)} under protocol {protocol.name}; "
+                "choose other --metrics, another --protocol, or other --models"
+            )
     return outcomes(rows, protocol, metrics)
 
 

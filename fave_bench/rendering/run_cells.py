@@ -4,6 +4,8 @@ from fave_bench.rendering.summary import Summary, Value
 from fave_bench.rendering.table_model import NOTHING, Cell, Mark, Text
 
 CUT_SHORT = "†"
+UNTRAINED = {"closed-form", "external"}
+"""Ends that no epoch of ours came before."""
 
 
 def estimate(value: Value | None, *, mark: Mark = "", truncated: bool = False, raised: str = "") -> Cell:
@@ -25,5 +27,5 @@ def stopped(summary: Summary | None) -> Cell:
     low, high = summary.best_epochs
     epochs = f"best epoch {low}" if low == high else f"best epochs {low}–{high}"
     why = summary.stopped_because
-    words = [why, *([] if why == "closed-form" else [epochs]), *(["still rising"] if summary.still_rising else [])]
+    words = [why, *([] if why in UNTRAINED else [epochs]), *(["still rising"] if summary.still_rising else [])]
     return Text(", ".join(words))

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from fave_bench.errors import BenchError
-from fave_bench.evaluation.metrics import FloatArray, mean_and_error, user_weights, values_of
+from fave_bench.evaluation.metrics import FloatArray, decides, mean_and_error, user_weights, values_of
 from fave_bench.evaluation.phase_ranks import PhaseRanks
 from fave_bench.evaluation.protocols import Protocol
 from fave_bench.evaluation.subgroups import Grouping
@@ -46,17 +46,18 @@ class Sheet:
         return [float(everyone[self.grouping.group == i].sum()) for i in range(len(self.grouping.bounds))]
 
     @cached_property
-    def values(self) -> list[list[dict[str, Value]]]:
-        """Line -> group -> metric -> value over seeds."""
+    def values(self) -> list[list[dict[str, Value | None]]]:
+        """Line -> group -> metric -> value over seeds; None where the ranks of some seed do not decide it."""
         return [self._of(line) for line in self.lines]
 
-    def _of(self, line: Line) -> list[dict[str, Value]]:
+    def _of(self, line: Line) -> list[dict[str, Value | None]]:
         assert line.summary
         tests = [self._test(record) for record in line.summary.records]
-        by_metric = {m: [100 * values_of(m, test.ranks(self.protocol.name)) for test in tests] for m in SHOWN}
+        known = {m for m in SHOWN if all(decides(test, self.protocol.name, m) for test in tests)}
+        by_metric = {m: [100 * values_of(m, test.ranks(self.protocol.name)) for test in tests] for m in known}
         return [
-            {m: over_seeds([mean_and_error(each, weights) for each in seeds]) for m, seeds in by_metric.items()}
-            for weights in self.weights
+            {m: over_seeds([mean_and_error(each, w) for each in by_metric[m]]) if m in known else None for m in SHOWN}
+            for w in self.weights
         ]
 
     def _test(self, record: Record) -> PhaseRanks:

@@ -108,8 +108,8 @@ def _who(line: Line) -> tuple[Cell, ...]:
     return Text(line.title + " †" * line.truncated), Text(line.summary.first.setting), label
 
 
-def _cell(line: Line, value: Value) -> Cell:
-    return value.cell(flag="†" * line.truncated)
+def _cell(line: Line, value: Value | None) -> Cell:
+    return value.cell(flag="†" * line.truncated) if value else NOTHING
 
 
 def _rows(sheet: Sheet) -> list[dict[str, Scalar]]:
@@ -149,7 +149,9 @@ def _about(line: Line) -> dict[str, Scalar]:
     }  # fmt: skip
 
 
-def _figures(metric: str, value: Value) -> dict[str, Scalar]:
+def _figures(metric: str, value: Value | None) -> dict[str, Scalar]:
+    if value is None:
+        return {"metric": metric, **dict.fromkeys(("ours_mean", "ours_sd", "seeds", "sampling_error"))}
     return {
         "metric": metric, "ours_mean": tidy(value.mean), "ours_sd": tidy(value.deviation), "seeds": value.seeds,
         "sampling_error": tidy(value.sampling_error),

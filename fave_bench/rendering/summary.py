@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, pairwise
 from statistics import fmean, stdev
 
+from fave_bench.errors import BenchError
 from fave_bench.records.schema import Metrics, Nested, Record
 from fave_bench.rendering.table_model import Estimate, Mark
 
@@ -95,9 +96,19 @@ class Summary:
 
 
 def summarise(records: Iterable[Record]) -> list[Summary]:
-    """Runs grouped so that only seeds differ: setting `released` first, then `paper`; cut-short runs apart and last."""
+    """Runs grouped so that only seeds differ: setting `released` first, then `paper`; cut-short runs apart and last.
+
+    Raises BenchError where two files of external scores, put together from elsewhere, claim to be one seed of one row.
+    """
     ordered = sorted(records, key=lambda record: (*_line(record), record.seed))
-    return [Summary(tuple(group)) for _, group in groupby(ordered, key=_line)]
+    found = [Summary(tuple(group)) for _, group in groupby(ordered, key=_line)]
+    for one, other in (pair for summary in found for pair in pairwise(summary.records)):
+        if one.seed == other.seed:
+            raise BenchError(
+                f"{one.dataset.name}: runs {one.key} and {other.key} are both seed {one.seed} of {one.title}, from "
+                "different scores; one of the two cannot stay in the results folder"
+            )
+    return found
 
 
 def _device(record: Record) -> str:

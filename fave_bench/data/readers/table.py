@@ -52,13 +52,13 @@ def read(source: Source, columns: Columns | None = None) -> Interactions:
     Raises UsageError for a named column that the header lacks, BenchError naming the line for a row that is too
     short, has an empty id, or a time that is neither a number nor an ISO date.
     """
-    rows = _rows(source)
-    first = next(rows, None)
+    given = rows(source)
+    first = next(given, None)
     if first is None:
         raise BenchError(f"{source.name}: the file is empty")
     layout = layout_of(source, first[1], columns or Columns())
     collected = Collector()
-    for number, row in rows if layout.header else _again(first, rows):
+    for number, row in given if layout.header else _again(first, given):
         if len(row) < layout.width or not row[layout.user] or not row[layout.item]:
             raise source.error(number, f"expected at least {layout.width} columns with a user and an item")
         _collect(source, collected, number, row, layout)
@@ -76,7 +76,7 @@ def _collect(source: Source, collected: Collector, number: int, row: Sequence[st
         raise source.error(number, f"'{row[layout.time][:40]}' is not a time") from error
 
 
-def _rows(source: Source) -> Iterator[tuple[int, list[str]]]:
+def rows(source: Source) -> Iterator[tuple[int, list[str]]]:
     """Non-empty rows with the number of the line on which each ends."""
     head = source.head().split(b"\n")[0].decode("utf-8", "replace")
     reader = csv.reader(_text(source), delimiter=max(DELIMITERS, key=head.count), skipinitialspace=True)
@@ -103,7 +103,7 @@ def _again(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]) 
 
 def layout_of(source: Source, row: Sequence[str], columns: Columns) -> Layout:
     """Read the first row as a header if it names a user and an item, else as user, item[, …, time] by position."""
-    names = [_plain(field) for field in row]
+    names = [plain(field) for field in row]
     found = {kind: _find(source, names, kind, getattr(columns, kind)) for kind in USUAL}
     user, item = found["user"], found["item"]
     if user is not None and item is not None:
@@ -119,13 +119,13 @@ def layout_of(source: Source, row: Sequence[str], columns: Columns) -> Layout:
 def _find(source: Source, names: Sequence[str], kind: str, given: str | None) -> int | None:
     if given is None:
         return next((names.index(name) for name in USUAL[kind] if name in names), None)
-    wanted = _plain(given)
+    wanted = plain(given)
     if wanted not in names:
         raise UsageError(f"{source.name}: no column '{given}'; the columns are {', '.join(names)[:200]}")
     return names.index(wanted)
 
 
-def _plain(title: str) -> str:
+def plain(title: str) -> str:
     """A column's title without case, spaces and type: RecBole writes ``user_id:token``."""
     return title.strip().partition(":")[0].lower()
 

@@ -48,10 +48,10 @@ def _run(record: Record) -> tuple[Cell, ...]:
         Text(str(record.seed)),
         Text(record.key),
         Text(record.training.stopped_because),
-        Quantity(record.training.epochs),
-        Quantity(record.training.seconds),
+        NOTHING if record.external else Quantity(record.training.epochs),
+        NOTHING if record.external else Quantity(record.training.seconds),
         NOTHING if took is None else Quantity(took),
-        Text(f"{record.parameters:,}"),
+        NOTHING if record.external else Text(f"{record.parameters:,}"),
         *_place(record),
     )
 

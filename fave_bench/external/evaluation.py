@@ -1,0 +1,159 @@
+"""From files of scores to a record like any other."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fave_bench import data
+from fave_bench.cli import say
+from fave_bench.data.splits import SPLITS
+from fave_bench.efficiency.environment import describe
+from fave_bench.errors import UsageError, unknown
+from fave_bench.evaluation.diversity import diversity_of
+from fave_bench.evaluation.item_spaces import shared_spaces
+from fave_bench.evaluation.metrics import errors_of, metrics_of
+from fave_bench.evaluation.protocols import versions
+from fave_bench.evaluation.subgroups import training_counts
+from fave_bench.external.formats import open_scores
+from fave_bench.external.judging import Judgement, Reading, judge
+from fave_bench.external.names import slug_of
+from fave_bench.files import sha256
+from fave_bench.locking import alone
+from fave_bench.records import Record, Store, key_of
+from fave_bench.runner import LIST_LENGTH, WORK, by_protocol, dataset_facts
+
+VERSION = 1
+"""Raised whenever the same file would be read or ranked otherwise."""
+SETTING = "external"
+OF_THE_MODEL = {"device", "device_type", "threads", "driver", "tf32"}
+"""Facts of an environment that say where a model ran, of which nothing is known here."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Which files, and for which data. Together with what is in them it decides the record's key."""
+
+    dataset: str
+    title: str
+    files: dict[str, Path]
+    """`test`, and `validation` if there is one -> the file with its users' scores."""
+    reading: Reading = field(default_factory=Reading)
+    note: str = ""
+    """A sentence for readers of the numbers; no part of the key."""
+    seed: int = 0
+    split: str = "leave-one-out"
+    source: Path | None = None
+    """Where to read the data from, before the usual places."""
+
+
+class Evaluation:
+    """A specification with its data and files resolved: it has a key, and can be executed."""
+
+    def __init__(self, spec: Spec) -> None:
+        if spec.split not in SPLITS:
+            raise unknown("split", spec.split, SPLITS)
+        self.spec, self.model = spec, slug_of(spec.title)
+        self.sequences = data.load(spec.dataset, spec.source)
+        self.split = SPLITS[spec.split](self.sequences)
+        self.given = {phase: open_scores(path, self.sequences, spec.reading.ids) for phase, path in spec.files.items()}
+        self.config: dict[str, Any] = {
+            "scores": vars(spec.reading),
+            "files": {phase: sha256(path) for phase, path in spec.files.items()},
+        }
+        self.key = key_of(
+            config=self.config,
+            fingerprint=self.sequences.fingerprint,
+            protocol_versions=versions(),
+            seed=spec.seed,
+            model=self.model,
+            setting=SETTING,
+            variant="",
+            model_version=VERSION,
+            split=spec.split,
+        )
+
+    def execute(self, store: Store) -> Record:
+        """Rank and write the record, or find that it is there.
+
+        Raises UsageError where a table could not tell it from another record: see `_refuse_as_second`.
+        """
+        with alone(store.root / WORK / self.key / "lock", give_up=lambda: False):
+            for record in store.records(self.spec.dataset, self.model):
+                if record.key == self.key:
+                    say(f"already recorded in {store.folder(record)}")
+                    return record
+                self._refuse_as_second(record, store)
+            return self._made(store)
+
+    def _refuse_as_second(self, record: Record, store: Store) -> None:
+        """A row is averaged over its seeds, so it has one title, a seed is one file, and a file one seed."""
+        same_data = record.dataset.fingerprint == self.sequences.fingerprint and record.dataset.split == self.spec.split
+        if not same_data:
+            return
+        if record.title != self.spec.title:
+            raise UsageError(
+                f"--title '{self.spec.title}': too like '{record.title}', which is recorded; spell it alike"
+            )
+        if record.seed == self.spec.seed:
+            raise UsageError(
+                f"'{record.title}' with seed {record.seed} is recorded from other scores, as run {record.key}: give "
+                f"--seed for the same model trained again, --title for another one, or remove {store.folder(record)}"
+            )
+        if record.config.get("files") == self.config["files"]:
+            raise UsageError(
+                f"--seed {self.spec.seed}: the same scores are recorded as seed {record.seed}, run {record.key}"
+            )
+
+    def _made(self, store: Store) -> Record:
+        judged = {phase: self._judge(phase) for phase in self.given}
+        ranks = {phase: judgement.ranks for phase, judgement in judged.items()}
+        notes = [note for judgement in judged.values() for note in judgement.notes]
+        lists = ranks["test"].lists
+        if lists is None:
+            notes.append(f"not everybody's {LIST_LENGTH} best candidates are known, so nothing of diversity is")
+        record = Record.model_validate(
+            self._identity()
+            | {
+                "metrics": by_protocol(ranks, metrics_of),
+                "standard_errors": by_protocol(ranks, errors_of),
+                "parameters": 0,
+                "training": {"epochs": 0, "best_epoch": 0, "stopped_because": "external", "seconds": 0},
+                "environment": {k: v for k, v in describe(torch.device("cpu")).items() if k not in OF_THE_MODEL},
+                "diversity": None if lists is None else self._diversity(lists),
+                "notes": [f"{self.spec.title}: {note}" for note in filter(None, [self.spec.note, *notes])],
+            }
+        )
+        return store.write(record, ranks, lists=lists)
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "dataset": dataset_facts(self.spec.dataset, self.sequences, self.spec.split),
+            "model": self.model,
+            "title": self.spec.title,
+            "setting": SETTING,
+            "config": self.config,
+            "model_version": VERSION,
+            "protocols": versions(),
+            "seed": self.spec.seed,
+        }
+
+    def _judge(self, phase: str) -> Judgement:
+        asked = self.split.validation if phase == "validation" else self.split.test
+        length = LIST_LENGTH if phase == "test" else 0
+        return judge(self.given[phase], self.sequences, asked, self.spec.reading, length)
+
+    def _diversity(self, lists: Any) -> dict[str, Any]:
+        spaces = shared_spaces(self.sequences, self.split, self.spec.source)
+        return diversity_of(lists, spaces, training_counts(self.sequences, self.split)[1:])
+
+
+def summary(record: Record) -> str:
+    """Lines a person wants afterwards: the key, the test metrics under each protocol, and what to know of them."""
+    lines = [f"{record.dataset.name} {record.title}, seed {record.seed}; key {record.key}"]
+    for protocol, phases in sorted(record.metrics.items()):
+        known = [f"{name} {100 * value:.2f} %" for name, value in phases.get("test", {}).items() if name != "MRR"]
+        lines.append(f"  test, {protocol}: {', '.join(known) or 'nothing known'}")
+    return "\n".join([*lines, *record.notes])
