@@ -31,8 +31,8 @@ class Profile:
     """Seconds of training a run; None trains to convergence."""
     quick: bool
     """Whether runs use the presets' tuning for short budgets."""
-    ablations: bool = False
-    """Whether families of ablations follow the rows."""
+    studies: bool = False
+    """Whether changed rows and families of ablations follow the rows."""
 
 
 PROFILES = {
@@ -41,8 +41,8 @@ PROFILES = {
         "MovieLens-100k, 60 s of training a run, under 20 minutes on 2 cores", ("ml-100k",), (0,), 60, True
     ),
     "full": Profile(
-        "three datasets, three seeds, to convergence, and the ablations of Table 2",
-        ("ml-100k", "beauty", "steam"), (0, 1, 2), None, False, ablations=True,
+        "three datasets, three seeds, to convergence; then rivals in one step, and the ablations of Table 2",
+        ("ml-100k", "beauty", "steam"), (0, 1, 2), None, False, studies=True,
     ),
 }  # fmt: skip
 
@@ -139,12 +139,12 @@ def _available(profile: Profile, asked: Sequence[str] | None, *, fetch: bool) ->
 def _runs(
     profile: Profile, datasets: Sequence[str], models: Sequence[str], device: "torch.device", *, fast: bool
 ) -> "tuple[list[Run], list[str]]":
-    """All runs of the campaign in the order of doing: the first seed of everything before the second of anything, and
-    ablations after all rows; and what cannot be."""
+    """All runs of the campaign in the order of doing: the first seed of everything before the second of anything,
+    changed rows and ablations after all rows; and what cannot be."""
     from fave_bench.runner import Run
 
     runs, broken = dict[str, Run](), dict[str, str]()
-    for kind in (_rows, _ablations) if profile.ablations else (_rows,):
+    for kind in (_rows, _further, _ablations) if profile.studies else (_rows,):
         for seed in profile.seeds:
             for dataset in datasets:
                 for spec in kind(dataset, models, seed, broken):
@@ -170,6 +170,18 @@ def _rows(dataset: str, models: Sequence[str], seed: int, broken: dict[str, str]
             broken[model] = str(error)
     order = campaign_order()
     return sorted(found, key=lambda spec: order.place(f"{spec.model}/{spec.setting}/{spec.variant}"))
+
+
+def _further(dataset: str, models: Sequence[str], seed: int, broken: dict[str, str]) -> "list[Spec]":
+    """The changed rows that campaign.toml names, of the models."""
+    from fave_bench.runner import Spec
+
+    found = []
+    for further in campaign_order().further:
+        model, setting, variant = (*further.row.split("/"), "")[:3]
+        if model in models:
+            found.append(Spec(dataset, model, setting, variant, seed, overrides=dict(further.changes)))
+    return found
 
 
 def _ablations(dataset: str, models: Sequence[str], seed: int, broken: dict[str, str]) -> "list[Spec]":

@@ -55,13 +55,14 @@ def test_all_rows_of_a_seed_come_before_the_next_seed_most_wanted_first(argument
     assert names[5:] == [name.replace("seed 0", "seed 1") for name in names[:5]]
 
 
-def test_the_full_profile_ends_with_the_ablations(monkeypatch):
-    profile = campaign.Profile("test", (), (0, 1), None, False, ablations=True)
+def test_the_full_profile_goes_on_with_changed_rows_and_ends_with_the_ablations(monkeypatch):
+    profile = campaign.Profile("test", (), (0, 1), None, False, studies=True)
     monkeypatch.setattr("fave_bench.data.load", lambda name, source=None: _sequences(name))
-    runs, broken = campaign._runs(profile, ["ml-100k"], ["fave"], CPU, fast=False)
-    assert not broken and len(runs) == len({run.key for run in runs}) == 2 * 2 + 2 * 4
-    assert [bool(run.plan.changes) for run in runs] == [False] * 4 + [True] * 8
-    assert [run.spec.seed for run in runs] == [0, 0, 1, 1] + [0] * 4 + [1] * 4
+    runs, broken = campaign._runs(profile, ["ml-100k"], ["fave", "fmrec"], CPU, fast=False)
+    assert not broken and len(runs) == len({run.key for run in runs}) == 2 * (3 + 1 + 4)
+    assert [run.spec.seed for run in runs] == [0] * 3 + [1] * 3 + [0, 1] + [0] * 4 + [1] * 4
+    assert [run.variant for run in runs[:8]] == [""] * 6 + ["steps=1"] * 2
+    assert all(run.spec.model == "fave" and run.plan.changes for run in runs[8:])
 
 
 def test_fast_is_compiled_bf16_for_what_can_be_compiled_and_nothing_else():

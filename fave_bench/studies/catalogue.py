@@ -61,6 +61,14 @@ class Sweep(_Frozen):
     """The paper whose stated optimum is marked."""
 
 
+class Further(_Frozen):
+    """A row of a preset with something changed."""
+
+    row: str
+    """"model/setting" or "model/setting/variant"."""
+    changes: Changes
+
+
 class Order(_Frozen):
     """What a campaign does first."""
 
@@ -68,6 +76,8 @@ class Order(_Frozen):
     """"model", "model/setting" or "model/setting/variant", most wanted first."""
     families: list[str]
     """Ablations that follow the rows, in a campaign that covers them."""
+    further: list[Further] = []
+    """Rows between the two."""
 
     def place(self, row: str) -> int:
         """Where the row "model/setting/variant" stands: at the first line that is it, or begins it."""
