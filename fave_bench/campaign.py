@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fave_bench.cli import Parser, add_device, add_results, entry, say
+from fave_bench.engines import add_engine, chosen
 from fave_bench.errors import BenchError, unknown
 from fave_bench.worklist import add_limits, deadline, print_plan, work_through
 
@@ -53,6 +54,7 @@ def parser() -> Parser:
     add_limits(p)
     p.add_argument("--out", type=Path, default=Path("paper_tables"), metavar="DIR", help="where it is rendered to")
     add_device(p)
+    add_engine(p)
     add_results(p)
     return p
 
@@ -60,7 +62,6 @@ def parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     from fave_bench import published, table
-    from fave_bench.efficiency.environment import resolve_device
     from fave_bench.models import registry
     from fave_bench.records import Store
 
@@ -68,11 +69,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in arguments.models or ():
         if name not in registry.names():
             raise unknown("model", name, registry.names())
-    device, store = resolve_device(arguments.device), Store(arguments.results)
+    engine, store = chosen(arguments), Store(arguments.results)
     profile, datasets, problems = _available(PROFILES[arguments.profile], arguments.datasets, fetch=not arguments.plan)
     if arguments.run_budget:
         profile = replace(profile, run_budget=arguments.run_budget)
-    runs, broken = _runs(profile, datasets, arguments.models or registry.names(), arguments.seeds, device)
+    runs, broken = _runs(profile, datasets, arguments.models or registry.names(), arguments.seeds, engine.device)
     problems += broken
     if arguments.plan:
         print_plan(runs, store, problems)
@@ -83,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"\nreport: {published.write(arguments.results, arguments.out)[-1]}")
 
     retry = arguments.retry_failed
-    return work_through(runs, store, until=until, retry_failed=retry, problems=problems, render=render)
+    return work_through(runs, store, engine, until=until, retry_failed=retry, problems=problems, render=render)
 
 
 def _available(profile: Profile, asked: Sequence[str] | None, *, fetch: bool) -> tuple[Profile, list[str], list[str]]:

@@ -1,4 +1,4 @@
-"""Runs to do: which are recorded, how long the others take, and doing them one after the other.
+"""Runs to do: which are recorded, how long the others take, and having an engine do them.
 
 What campaigns, ablations and sweeps have in common. One failed run never sinks the rest, a first Ctrl-C stops at a
 checkpoint, and the same command goes on from there.
@@ -6,11 +6,12 @@ checkpoint, and the same command goes on from there.
 
 import argparse
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from fave_bench.cli import add_device, add_json, add_results, say
+from fave_bench.engines import Engine, add_engine
 from fave_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def add_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, metavar="N", help="at most N epochs in every training stage")
     add_limits(parser)
     add_device(parser)
+    add_engine(parser)
     add_results(parser)
     add_json(parser)
 
@@ -50,6 +52,7 @@ def deadline(arguments: argparse.Namespace) -> float | None:
 def work_through(
     runs: "Sequence[Run]",
     store: "Store",
+    engine: Engine,
     *,
     until: float | None = None,
     share_stages: bool = False,
@@ -57,17 +60,17 @@ def work_through(
     problems: Sequence[str] = (),
     render: Callable[[], None],
 ) -> int:
-    """Do what is missing before the deadline `until`, then `render`; the exit status, with a sentence per failure.
+    """Have `engine` do what is missing before the deadline `until`, then `render`; the exit status.
 
-    `problems` are failures from before. `share_stages`: see `Run.execute`. `retry_failed`: only those that left a
-    failed.json.
+    A sentence is said per failure; `problems` are failures from before. `share_stages`: see `Run.execute`.
+    `retry_failed`: only those that left a failed.json.
     """
     from fave_bench.interruption import Interruption
 
     if retry_failed:
         runs = [run for run in runs if run.failed(store)]
     with Interruption(until) as interruption:
-        failed, left = _execute(runs, store, interruption, share_stages)
+        failed, left = _execute(runs, store, engine, interruption, share_stages)
     if any(True for _ in store.records()):
         try:
             render()
@@ -81,39 +84,25 @@ def work_through(
 
 
 def _execute(
-    runs: "Sequence[Run]", store: "Store", interruption: "Interruption", share_stages: bool
+    runs: "Sequence[Run]", store: "Store", engine: Engine, interruption: "Interruption", share_stages: bool
 ) -> tuple[list[str], int]:
     """Failures, and how many runs are left."""
-    from fave_bench.locking import ASK_EVERY, Busy
     from fave_bench.runner import summary, write_failure
-    from fave_bench.training.loop import Stopped
 
     missing = [run for run in runs if run.finished(store) is None]
     say(f"{len(runs) - len(missing)} of {len(runs)} runs are recorded in {store.root}/, {len(missing)} to do")
     failed: list[str] = []
-    queue, elsewhere = deque(missing), set[str]()  # what another process is at goes to the queue's end
-    while queue and not interruption():
-        run = queue[0]
-        if run.key in elsewhere:  # nothing else is left
-            time.sleep(ASK_EVERY)
-        else:
-            say(f"[{len(missing) - len(queue) + len(elsewhere) + 1}/{len(missing)}] {run}")
-        try:
-            say("  " + summary(run.execute(store, interrupted=interruption, share_stages=share_stages)))
-        except Stopped:
-            break
-        except Busy:
-            if run.key not in elsewhere:
-                say("  another process is at this run; coming back to it when the others are done")
-            elsewhere.add(run.key)
-            queue.rotate(-1)
-            continue
-        except (BenchError, RuntimeError, OSError, ValueError) as error:
-            write_failure(run, store, error)
-            failed.append(f"{run}: {error}")
-            say(f"  failed: {error}")
-        queue.popleft()
-    return failed, len(queue)
+    left = len(missing)
+    with closing(engine.outcomes(missing, store, interruption, share_stages=share_stages)) as outcomes:
+        for run, outcome in outcomes:
+            left -= 1
+            if isinstance(outcome, Exception):
+                write_failure(run, store, outcome)
+                failed.append(f"{run}: {outcome}")
+                say(f"  failed: {run}: {outcome}")
+            else:
+                say("  " + summary(outcome))
+    return failed, left
 
 
 def at_hand(asked: Sequence[str] | None, usual: Sequence[str]) -> list[str]:
@@ -130,20 +119,23 @@ def at_hand(asked: Sequence[str] | None, usual: Sequence[str]) -> list[str]:
 
 
 def study(
-    arguments: argparse.Namespace, datasets: Sequence[str], model: str, setting: str, changes: "Sequence[Changes]"
+    arguments: argparse.Namespace,
+    engine: Engine,
+    datasets: Sequence[str],
+    model: str,
+    setting: str,
+    changes: "Sequence[Changes]",
 ) -> "list[Run]":
     """A run per seed, dataset and change; of those that come to the same, one."""
-    from fave_bench.efficiency.environment import resolve_device
     from fave_bench.runner import Run, Spec
 
-    device = resolve_device(arguments.device)
     runs = [
         Run(
             Spec(
                 dataset, model, setting, "", seed, overrides=dict(change), quick=arguments.quick,
                 epochs=arguments.epochs, time_budget=arguments.run_budget,
             ),
-            device,
+            engine.device,
         )
         for seed in arguments.seeds
         for dataset in datasets
