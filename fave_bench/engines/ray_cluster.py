@@ -189,11 +189,17 @@ def _packages() -> Iterator[Path]:
 
 @contextmanager
 def _signals_kept() -> Iterator[None]:
-    """Ray handles SIGTERM in its own way from `init` on; here it is `Interruption` that does."""
+    """Ray handles SIGTERM in its own way from `init` on; here it is `Interruption` that does.
+
+    And where a whole process group is sent one, as by timeout(1), a cluster that begins now must outlive it by the time
+    that a checkpoint takes: what is started here has it blocked, and Ray kills in the end what will not terminate.
+    """
     handler = signal.getsignal(signal.SIGTERM)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         with suppress(ValueError):  # not the main thread, where Ray leaves signals alone too
             signal.signal(signal.SIGTERM, handler)
 
