@@ -124,6 +124,7 @@ class Dispatch:
 
     def _start(self, run: Run) -> tuple[Run, Record | Exception] | None:
         """Submit it if it may start by now; its outcome where there is nothing left to compute."""
+        away = None
         try:
             away = self._locked(run)
             if away is None:
@@ -137,6 +138,8 @@ class Dispatch:
         except FAILURES as error:
             if run in self.waiting:
                 self.waiting.remove(run)
+            if away:
+                away.release()
             return run, error
         return None
 

@@ -183,3 +183,15 @@ def test_what_is_not_the_whole_record_of_the_run_is_refused_and_nothing_is_writt
     with run.alone(store):
         pristine = {path.name: path.read_bytes() for path in away.folder(record).iterdir()}
         assert accept(run, store, pristine).files == record.files
+
+
+def test_what_cannot_be_sent_fails_alone_and_lets_go_of_its_locks(world, tmp_path, monkeypatch):
+    broken = small_run("markov")
+
+    def refuse(run):
+        raise BenchError("no genres to read")
+
+    monkeypatch.setattr(Run, "given", property(refuse))
+    store, cluster = Store(tmp_path), FakeCluster()
+    outcomes = dict(Dispatch([broken], store, cluster, Interruption(), share_stages=False).outcomes())
+    assert "no genres" in str(outcomes[broken]) and leftovers(store) == []

@@ -58,7 +58,9 @@ def world(tmp_path: Path) -> Path:
 
 
 def in_session(folder: str) -> None:
+    """Ray's files go there, and this process leads a group of its own."""
     os.environ["RAY_TMPDIR"] = folder
+    os.setsid()
 
 
 def none_left(session: str) -> bool:
@@ -140,9 +142,12 @@ def test_an_ablation_trains_the_stage_that_its_runs_share_once(cluster, world):
     assert contents(Store(world / "results")) == here("ablate", ablation, world, "alone")
 
 
-def test_without_an_address_a_cluster_of_this_machine_comes_and_goes(world, short):
-    run = ["--dataset", "mine", "--model", "popularity", "--results", str(world / "results"), "--engine", "ray"]
+def test_without_an_address_a_cluster_of_this_machine_comes_and_goes_after_the_checkpoint(world, short):
+    """Even where the whole process group is told to go, as timeout(1) does, and Ray's processes with it."""
+    run = ["--dataset", "mine", "--model", "sasrec", "--results", str(world / "results"), "--engine", "ray"]
     session = tempfile.mkdtemp(prefix="own", dir=short)
     process = start_verb("run", run, world, partial(in_session, session))
-    assert ended(process, PATIENT) == 0, (world / "said").read_text()
-    assert len(contents(Store(world / "results"))) == 1 and none_left(session)
+    said(world, "begun on")
+    os.killpg(process.pid, signal.SIGTERM)
+    assert ended(process, PATIENT) == 128 + signal.SIGTERM, (world / "said").read_text()
+    assert len(list((world / "results" / ".work").rglob("checkpoint.pt"))) == 1 and none_left(session)
