@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fave_bench.cli import Parser, entry
+from fave_bench.engines import chosen
 from fave_bench.errors import unknown
 from fave_bench.studies.catalogue import families
 from fave_bench.worklist import add_study, at_hand, deadline, print_plan, study, work_through
@@ -32,9 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if arguments.family not in families():
         raise unknown("family", arguments.family, families())
-    until, family, store = deadline(arguments), families()[arguments.family], Store(arguments.results)
+    until, family = deadline(arguments), families()[arguments.family]
+    engine, store = chosen(arguments), Store(arguments.results)
     datasets, setting = at_hand(arguments.datasets, family.datasets), arguments.setting or family.setting
-    runs = study(arguments, datasets, family.model, setting, [{}, *family.variants.values()])
+    runs = study(arguments, engine, datasets, family.model, setting, [{}, *family.variants.values()])
     if arguments.plan:
         print_plan(runs, store)
         return 0
@@ -44,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         table.main(["--name", "ablation", "--results", str(arguments.results), *shown])
 
     retry = arguments.retry_failed
-    return work_through(runs, store, until=until, share_stages=True, retry_failed=retry, render=render)
+    return work_through(runs, store, engine, until=until, share_stages=True, retry_failed=retry, render=render)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fave_bench.cli import Parser, add_device, add_results, entry, say
+from fave_bench.engines import add_engine, chosen
 from fave_bench.errors import BenchError, unknown
 from fave_bench.studies.catalogue import campaign_order, families
 from fave_bench.worklist import add_fast, add_limits, deadline, print_plan, work_through
@@ -64,6 +65,7 @@ def parser() -> Parser:
     p.add_argument("--pack-weights", action="store_true", help="with the weights, as far as they fit into 16 MiB")
     p.add_argument("--out", type=Path, default=Path("paper_tables"), metavar="DIR", help="where it is rendered to")
     add_device(p)
+    add_engine(p)
     add_results(p)
     return p
 
@@ -71,7 +73,7 @@ def parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     from fave_bench import published, table
-    from fave_bench.efficiency.environment import require_compiler, resolve_device
+    from fave_bench.efficiency.environment import require_compiler
     from fave_bench.models import registry
     from fave_bench.records import Store
     from fave_bench.records.packing import contents
@@ -80,14 +82,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in arguments.models or ():
         if name not in registry.names():
             raise unknown("model", name, registry.names())
-    device, store = resolve_device(arguments.device), Store(arguments.results)
+    store = Store(arguments.results)
+    engine = chosen(arguments, _unsuited(store, until)) if arguments.pack else chosen(arguments)
     profile, datasets, problems = _available(PROFILES[arguments.profile], arguments.datasets, fetch=not arguments.plan)
     profile = replace(
         profile, run_budget=arguments.run_budget or profile.run_budget, seeds=tuple(arguments.seeds or profile.seeds)
     )
     if arguments.fast:
-        require_compiler(device)
-    runs, broken = _runs(profile, datasets, arguments.models or registry.names(), device, fast=arguments.fast)
+        require_compiler(engine.device)
+    runs, broken = _runs(profile, datasets, arguments.models or registry.names(), engine.device, fast=arguments.fast)
     problems += broken
     if arguments.plan:
         print_plan(runs, store, problems)
@@ -99,14 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     known, retry = contents(arguments.results), arguments.retry_failed
     code = work_through(
-        runs,
-        store,
-        until=until,
-        share_stages=True,
-        retry_failed=retry,
-        problems=problems,
-        unsuited=_unsuited(store, until) if arguments.pack else lambda run: None,
-        render=render,
+        runs, store, engine, until=until, share_stages=True, retry_failed=retry, problems=problems, render=render
     )
     if arguments.pack:
         _pack(arguments, known)

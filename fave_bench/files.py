@@ -36,8 +36,13 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write atomically."""
     with replacing(path) as file:
-        file.write(text.encode())
+        file.write(content)
 
 
 def sha256(path: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fave_bench.cli import Parser, add_device, add_json, add_results, entry, say
+from fave_bench.engines import add_engine, chosen
 from fave_bench.errors import UsageError
 
 
@@ -30,6 +31,7 @@ def parser() -> Parser:
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. model.steps=1; repeatable")
     p.add_argument("--repeat", metavar="KEY", help="instead: do a recorded run again, and say whether it agrees")
     add_device(p)
+    add_engine(p)
     add_results(p)
     add_json(p)
     return p
@@ -42,7 +44,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not (arguments.dataset and arguments.model):
         raise UsageError("give --dataset and --model, or --repeat with the key of a recorded run")
     from fave_bench import presets  # here, so that --help does not wait for torch
-    from fave_bench.efficiency.environment import resolve_device
     from fave_bench.interruption import Interruption
     from fave_bench.records import Store
     from fave_bench.records.run_file import dumps
@@ -64,14 +65,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         compiled=arguments.compile,
         precision=arguments.precision,
     )
-    run, store = Run(spec, resolve_device(arguments.device)), Store(arguments.results)
+    engine, store = chosen(arguments), Store(arguments.results)
+    run = Run(spec, engine.device)
     record = run.finished(store)
     if record:
         say(f"{run}: already recorded in {run.folder(store)}")
     else:
         with Interruption() as interruption:
             try:
-                record = run.execute(store, interrupted=interruption)
+                record = engine.execute(run, store, interruption)
             except Stopped:
                 say(f"{run}: stopped; the same command goes on from the checkpoint")
                 return interruption.exit_code
@@ -105,6 +107,8 @@ def _repeat(arguments: Namespace) -> int:
         if getattr(arguments, option):
             name = option.replace("_", "-")
             raise UsageError(f"--{name}: a repetition takes everything from the record; leave it out")
+    if arguments.engine != "local" or arguments.ray_address:
+        raise UsageError("--engine, --ray-address: a repetition is made on this machine; leave them out")
     store = Store(arguments.results)
     record, device = store.find(arguments.repeat), resolve_device(arguments.device)
     with Interruption() as interruption:

@@ -3,15 +3,20 @@
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from fave_bench import data, presets
 from fave_bench.cli import say
+from fave_bench.data.items import genre_matrix
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import SPLITS, Split
 from fave_bench.efficiency.environment import describe, require_compiler
@@ -37,6 +42,8 @@ from fave_bench.trees import shorter
 
 LIST_LENGTH = 20
 """Items kept per user for diversity and for showing recommendations."""
+FAILURES = (BenchError, RuntimeError, OSError, ValueError)
+"""How a run may fail without sinking those after it; anything else is a mistake of this program."""
 FAILED = "failed.json"
 WORK = ".work"
 """Folder below the results for what is no result yet."""
@@ -77,21 +84,31 @@ class Spec:
         return replace(self, compiled=True, precision="bf16") if compilable else self
 
 
+@dataclass(frozen=True)
+class Given:
+    """All that a run takes from files, for a machine that has none of them."""
+
+    sequences: Sequences
+    genres: NDArray[np.float64] | None
+
+
 class Run:
     """A specification with its data and configuration resolved: it has a key, and can be executed."""
 
-    def __init__(self, spec: Spec, device: torch.device, plan: presets.Plan | None = None) -> None:
-        """`plan` is used in the place of what the presets make of `spec`."""
+    def __init__(
+        self, spec: Spec, device: torch.device, plan: presets.Plan | None = None, given: Given | None = None
+    ) -> None:
+        """`plan` is used in the place of what the presets make of `spec`, and `given` in the place of files."""
         if spec.split not in SPLITS:
             raise unknown("split", spec.split, SPLITS)
         if spec.compiled:
             require_compiler(device)
-        self.spec, self.device = spec, device
+        self.spec, self.device, self._given = spec, device, given
         self.plan = plan or presets.plan(
             spec.dataset, spec.model, spec.setting, spec.variant, spec.overrides, quick=spec.quick
         ).limited(epochs=spec.epochs, time_budget=spec.time_budget, precision=spec.precision)
         self.kind = registry.load(spec.model)
-        self.sequences: Sequences = data.load(spec.dataset, spec.source)
+        self.sequences: Sequences = given.sequences if given else data.load(spec.dataset, spec.source)
         self.split: Split = SPLITS[spec.split](self.sequences)
         self.config = self.plan.tree | ({"training": {}} if self.kind.samples == "none" else {})
         self._last_look: tuple[PhaseRanks, float] | None = None
@@ -113,6 +130,11 @@ class Run:
         row = "/".join(filter(None, [self.plan.setting, self.variant]))
         return f"{self.spec.dataset} {self.spec.model} {row} seed {self.spec.seed}"
 
+    @cached_property
+    def given(self) -> Given:
+        """What this run takes from files; BenchError for a list of genres that cannot be read."""
+        return self._given or Given(self.sequences, genre_matrix(self.sequences, self.spec.source))
+
     def folder(self, store: Store) -> Path:
         return store.root / self.spec.dataset / self.spec.model / self.key
 
@@ -131,6 +153,10 @@ class Run:
         """The folder of what the run needs on its way: its lock and its checkpoint."""
         return store.root / WORK / self.key
 
+    def checkpoint(self, store: Store) -> Path:
+        """Where this run leaves its state when it is interrupted, and goes on from."""
+        return self.work(store) / "checkpoint.pt"
+
     def finished(self, store: Store) -> Record | None:
         """As `recorded`, where nothing is left to tidy either, as there is when a process dies between the two."""
         return None if self.work(store).exists() else self.recorded(store)
@@ -148,20 +174,34 @@ class Run:
         `share_stages`: go on from stages that another run has trained, where they are what this one would train, and
         leave to others what this one trains.
         """
-        try:
-            with alone(self.work(store) / "lock", give_up=lambda: True):
-                written = self.recorded(store) or self._made(store, interrupted, share_stages)
-                (self.folder(store) / FAILED).unlink(missing_ok=True)
-                shutil.rmtree(self.work(store), ignore_errors=True)
-        except Busy:
-            raise Busy(f"{self}: another process is at this run; its record will be the one") from None
+        with self.alone(store):
+            written = self.recorded(store) or self._made(store, interrupted, share_stages)
+            self.tidy(store)
         return written
 
+    @contextmanager
+    def alone(self, store: Store) -> Iterator[None]:
+        """Be the only process at this run; Busy where another one is."""
+        try:
+            with alone(self.work(store) / "lock", give_up=lambda: True):
+                yield
+        except Busy:
+            raise Busy(f"{self}: another process is at this run; its record will be the one") from None
+
+    def tidy(self, store: Store) -> None:
+        """Remove what is of no use once there is a record."""
+        (self.folder(store) / FAILED).unlink(missing_ok=True)
+        shutil.rmtree(self.work(store), ignore_errors=True)
+
+    def ends(self, store: Store, device: torch.device) -> StageEnds:
+        """The ends of stages that this run, trained on that kind of device, may share with others."""
+        return self._ends(store, self.kind(self.plan.model_config, self.sequences.num_items), device)
+
     def _made(self, store: Store, interrupted: Callable[[], bool], share_stages: bool) -> Record:
-        spaces = shared_spaces(self.sequences, self.split, self.spec.source)  # before training, as it reads a file
-        checkpoint, model = self.work(store) / "checkpoint.pt", self._model()
-        ends = StageEnds(store.root / WORK / "stages", self._end_keys(model), self.key) if share_stages else None
-        outcome = self._train(model, checkpoint, interrupted, ends)
+        spaces = shared_spaces(self.sequences, self.split, self.given.genres)  # before training, as it reads a file
+        model = self._model()
+        ends = self._ends(store, model, self.device) if share_stages else None
+        outcome = self._train(model, self.checkpoint(store), interrupted, ends)
         timed = {"validation": self._last_look or self._rank(model, "validation"), "test": self._rank(model, "test")}
         ranks = {phase: phase_ranks for phase, (phase_ranks, _) in timed.items()}
         seconds = {f"{phase}_seconds": s for phase, (_, s) in timed.items()}
@@ -175,8 +215,8 @@ class Run:
         model.fit(self.sequences, self.split)
         return model
 
-    def _end_keys(self, model: Recommender) -> dict[str, str]:
-        """Stage -> what its end depends on; the kind of device and execution too, as arithmetic differs."""
+    def _ends(self, store: Store, model: Recommender, device: torch.device) -> StageEnds:
+        """What an end depends on; the kind of device and execution too, as arithmetic differs."""
         given = {
             "model": self.spec.model,
             "version": self.kind.version,
@@ -184,10 +224,10 @@ class Run:
             "fingerprint": self.sequences.fingerprint,
             "split": self.spec.split,
             "protocols": versions(),
-            "device": self.device.type,
+            "device": device.type,
             "compiled": self.spec.compiled,
         }
-        return end_keys(model, self.plan.training, given)
+        return StageEnds(store.root / WORK / "stages", end_keys(model, self.plan.training, given), self.key)
 
     def _look(self, model: Recommender) -> ByProtocol:
         """Validation metrics; the ranks behind them are kept, as they are final if these weights turn out to be."""

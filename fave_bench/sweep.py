@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fave_bench.cli import Parser, entry
+from fave_bench.engines import Engine, chosen
 from fave_bench.errors import UsageError, unknown
 from fave_bench.studies.catalogue import Sweep, sweeps
 from fave_bench.worklist import add_study, at_hand, deadline, print_plan, study, work_through
@@ -45,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise unknown("parameter", name, sweeps())
     if arguments.values and len(asked) != 1:
         raise UsageError("--values: say of which one parameter, with --parameter NAME")
-    found = [run for name in asked for run in _runs(sweeps()[name], arguments)]
+    engine = chosen(arguments)
+    found = [run for name in asked for run in _runs(sweeps()[name], arguments, engine)]
     runs = list({run.key: run for run in found}.values())  # parameters meet in the setting's own values
     if arguments.plan:
         print_plan(runs, store)
@@ -56,12 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         figure.main(["--name", "hyperparameters", "--results", str(arguments.results), *shown])
 
     retry = arguments.retry_failed
-    return work_through(runs, store, until=until, share_stages=True, retry_failed=retry, render=render)
+    return work_through(runs, store, engine, until=until, share_stages=True, retry_failed=retry, render=render)
 
 
-def _runs(sweep: Sweep, arguments: argparse.Namespace) -> "list[Run]":
+def _runs(sweep: Sweep, arguments: argparse.Namespace, engine: Engine) -> "list[Run]":
     changes = [dict.fromkeys(sweep.keys, value) for value in arguments.values or sweep.values]
-    return study(arguments, at_hand(arguments.datasets, sweep.datasets), sweep.model, sweep.setting, changes)
+    return study(arguments, engine, at_hand(arguments.datasets, sweep.datasets), sweep.model, sweep.setting, changes)
 
 
 def _about(sweep: Sweep) -> str:

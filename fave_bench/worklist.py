@@ -1,4 +1,4 @@
-"""Runs to do: which are recorded, how long the others take, and doing them one after the other.
+"""Runs to do: which are recorded, how long the others take, and having an engine do them.
 
 What campaigns, ablations and sweeps have in common. One failed run never sinks the rest, a first Ctrl-C stops at a
 checkpoint, and the same command goes on from there.
@@ -6,11 +6,12 @@ checkpoint, and the same command goes on from there.
 
 import argparse
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from fave_bench.cli import add_device, add_json, add_results, say
+from fave_bench.engines import Engine, PutOff, add_engine
 from fave_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def add_study(parser: argparse.ArgumentParser) -> None:
     add_limits(parser)
     add_fast(parser)
     add_device(parser)
+    add_engine(parser)
     add_results(parser)
     add_json(parser)
 
@@ -59,25 +61,25 @@ def deadline(arguments: argparse.Namespace) -> float | None:
 def work_through(
     runs: "Sequence[Run]",
     store: "Store",
+    engine: Engine,
     *,
     until: float | None = None,
     share_stages: bool = False,
     retry_failed: bool = False,
     problems: Sequence[str] = (),
-    unsuited: "Callable[[Run], str | None]" = lambda run: None,
     render: Callable[[], None],
 ) -> int:
-    """Do what is missing before the deadline `until`, then `render`; the exit status, with a sentence per failure.
+    """Have `engine` do what is missing before the deadline `until`, then `render`; the exit status.
 
-    `problems` are failures from before. `share_stages`: see `Run.execute`. `retry_failed`: only those that left a
-    failed.json. `unsuited` says why a run should be left for another call, if it should.
+    A sentence is said per failure; `problems` are failures from before. `share_stages`: see `Run.execute`.
+    `retry_failed`: only those that left a failed.json.
     """
     from fave_bench.interruption import Interruption
 
     if retry_failed:
         runs = [run for run in runs if run.failed(store)]
     with Interruption(until) as interruption:
-        failed, left = _execute(runs, store, interruption, share_stages, unsuited)
+        failed, left = _execute(runs, store, engine, interruption, share_stages)
     if any(True for _ in store.records()):
         try:
             render()
@@ -91,48 +93,28 @@ def work_through(
 
 
 def _execute(
-    runs: "Sequence[Run]",
-    store: "Store",
-    interruption: "Interruption",
-    share_stages: bool,
-    unsuited: "Callable[[Run], str | None]",
+    runs: "Sequence[Run]", store: "Store", engine: Engine, interruption: "Interruption", share_stages: bool
 ) -> tuple[list[str], int]:
     """Failures, and how many runs are left."""
-    from fave_bench.locking import ASK_EVERY, Busy
     from fave_bench.runner import summary, write_failure
-    from fave_bench.training.loop import Stopped
 
     missing = [run for run in runs if run.finished(store) is None]
     say(f"{len(runs) - len(missing)} of {len(runs)} runs are recorded in {store.root}/, {len(missing)} to do")
-    failed, put_off = list[str](), 0
-    queue, elsewhere = deque(missing), set[str]()  # what another process is at goes to the queue's end
-    while queue and not interruption():
-        run = queue[0]
-        if run.key in elsewhere:  # nothing else is left
-            time.sleep(ASK_EVERY)
-        else:
-            say(f"[{len(missing) - len(queue) + len(elsewhere) + 1}/{len(missing)}] {run}")
-        if why := unsuited(run):
-            say(f"  left for another time: {why}")
-            queue.popleft()
-            put_off += 1
-            continue
-        try:
-            say("  " + summary(run.execute(store, interrupted=interruption, share_stages=share_stages)))
-        except Stopped:
-            break
-        except Busy:
-            if run.key not in elsewhere:
-                say("  another process is at this run; coming back to it when the others are done")
-            elsewhere.add(run.key)
-            queue.rotate(-1)
-            continue
-        except (BenchError, RuntimeError, OSError, ValueError) as error:
-            write_failure(run, store, error)
-            failed.append(f"{run}: {error}")
-            say(f"  failed: {error}")
-        queue.popleft()
-    return failed, len(queue) + put_off
+    failed: list[str] = []
+    left = len(missing)
+    with closing(engine.outcomes(missing, store, interruption, share_stages=share_stages)) as outcomes:
+        for run, outcome in outcomes:
+            if isinstance(outcome, PutOff):
+                say(f"  left for another time: {outcome}")
+                continue
+            left -= 1
+            if isinstance(outcome, Exception):
+                write_failure(run, store, outcome)
+                failed.append(f"{run}: {outcome}")
+                say(f"  failed: {run}: {outcome}")
+            else:
+                say("  " + summary(outcome))
+    return failed, left
 
 
 def at_hand(asked: Sequence[str] | None, usual: Sequence[str]) -> list[str]:
@@ -149,15 +131,16 @@ def at_hand(asked: Sequence[str] | None, usual: Sequence[str]) -> list[str]:
 
 
 def study(
-    arguments: argparse.Namespace, datasets: Sequence[str], model: str, setting: str, changes: "Sequence[Changes]"
+    arguments: argparse.Namespace,
+    engine: Engine,
+    datasets: Sequence[str],
+    model: str,
+    setting: str,
+    changes: "Sequence[Changes]",
 ) -> "list[Run]":
     """A run per seed, dataset and change; of those that come to the same, one."""
-    from fave_bench.efficiency.environment import require_compiler, resolve_device
     from fave_bench.runner import Run, Spec
 
-    device = resolve_device(arguments.device)
-    if arguments.fast:
-        require_compiler(device)
     specs = [
         Spec(
             dataset, model, setting, "", seed, overrides=dict(change), quick=arguments.quick,
@@ -167,7 +150,7 @@ def study(
         for dataset in datasets
         for change in changes
     ]  # fmt: skip
-    runs = [Run(spec.fast() if arguments.fast else spec, device) for spec in specs]
+    runs = [Run(spec.fast() if arguments.fast else spec, engine.device) for spec in specs]
     return list({run.key: run for run in runs}.values())
 
 

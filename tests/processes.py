@@ -43,9 +43,9 @@ def start_verb(verb: str, arguments: list[str], folder: Path, prepare: Callable[
     return start(_verb, verb, arguments, folder, prepare)
 
 
-def ended(process: BaseProcess) -> int:
+def ended(process: BaseProcess, seconds: float = 60) -> int:
     """The exit status; minus the signal's number where it died of one."""
-    process.join(60)
+    process.join(seconds)
     assert process.exitcode is not None, "it hangs"
     return process.exitcode
 

@@ -54,7 +54,7 @@ def describe(device: torch.device) -> Facts:
         "driver": torch.version.cuda if device.type == "cuda" else None,
         "tf32": torch.backends.cuda.matmul.allow_tf32 if device.type == "cuda" else False,
         "fave_bench": __version__,
-        **_git(),
+        **code(),
     }
 
 
@@ -75,7 +75,7 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _git() -> Facts:
+def code() -> Facts:
     """Commit of the checkout this package runs from, and whether its code differs from that commit."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():

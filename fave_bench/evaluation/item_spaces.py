@@ -3,15 +3,12 @@
 A space is (N + 1, d) item vectors whose cosines count; a zero row is an item of which it knows nothing.
 """
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
-from fave_bench.data.items import genre_matrix
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import Split
 from fave_bench.evaluation.ranks import evaluating
@@ -36,12 +33,9 @@ def own_space(model: Recommender) -> FloatArray | None:
         return None
 
 
-def shared_spaces(sequences: Sequences, split: Split, source: Path | None = None) -> Spaces:
-    """What the data alone say of their items: `genres` where the publisher lists them, and `co_occurrence`.
-
-    `source` is where the sequences were read from. Raises BenchError for a list of genres that cannot be read.
-    """
-    return {"genres": genre_matrix(sequences, source), "co_occurrence": co_occurrence(sequences, split)}
+def shared_spaces(sequences: Sequences, split: Split, genres: FloatArray | None) -> Spaces:
+    """What the data alone say of their items: the publisher's `genres` (`data.items.genre_matrix`), `co_occurrence`."""
+    return {"genres": genres, "co_occurrence": co_occurrence(sequences, split)}
 
 
 def co_occurrence(sequences: Sequences, split: Split) -> FloatArray:

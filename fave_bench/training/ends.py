@@ -43,11 +43,11 @@ class StageEnds:
         """Be the only process at `stage`, so that it is trained once; see `locking.alone`."""
         if stage not in self.keys:
             return nullcontext()
-        return alone(self._path(stage).with_suffix(".lock"), give_up)
+        return alone(self.path(stage).with_suffix(".lock"), give_up)
 
     def load(self, stage: str) -> End | None:
         """The end of `stage`, where some run has been there. Raises BenchError for a damaged file."""
-        saved = checkpoint.load(self._path(stage)) if stage in self.keys else None
+        saved = checkpoint.load(self.path(stage)) if stage in self.keys else None
         if saved is None:
             return None
         with self.applying(stage):
@@ -55,14 +55,15 @@ class StageEnds:
 
     def applying(self, stage: str) -> AbstractContextManager[None]:
         """Raise BenchError where what `load` gave does not fit the run."""
-        return checkpoint.applying(self._path(stage))
+        return checkpoint.applying(self.path(stage))
 
     def save(self, stage: str, weights: dict[str, Tensor], outcome: dict[str, Any]) -> None:
         """Leave the end of `stage` to others, unless a run has done so already."""
-        if stage in self.keys and not self._path(stage).exists():
-            checkpoint.save(self._path(stage), {"run": self.run, "weights": weights, "outcome": outcome})
+        if stage in self.keys and not self.path(stage).exists():
+            checkpoint.save(self.path(stage), {"run": self.run, "weights": weights, "outcome": outcome})
 
-    def _path(self, stage: str) -> Path:
+    def path(self, stage: str) -> Path:
+        """The file of a stage that has a key."""
         return self.folder / f"{self.keys[stage]}.pt"
 
 

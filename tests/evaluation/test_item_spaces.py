@@ -72,5 +72,5 @@ def test_a_models_own_space_is_what_it_scores_by() -> None:
 
 
 def test_what_has_no_genres_shares_co_occurrence_alone(demo: Sequences) -> None:
-    spaces = shared_spaces(demo, leave_one_out(demo))
+    spaces = shared_spaces(demo, leave_one_out(demo), None)
     assert spaces["genres"] is None and spaces["co_occurrence"] is not None

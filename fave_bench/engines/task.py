@@ -1,0 +1,109 @@
+"""A run as it travels to a node, what is done with it there, and what travels back. Knows nothing of Ray."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+import torch
+
+from fave_bench.efficiency.environment import resolve_device
+from fave_bench.errors import BenchError
+from fave_bench.files import write_bytes
+from fave_bench.presets import Plan
+from fave_bench.records import Store
+from fave_bench.runner import Given, Run, Spec
+from fave_bench.training.ends import StageEnds
+from fave_bench.training.loop import Stopped
+
+ASK_EVERY = 0.5
+"""Seconds between two questions of a task to its driver: short beside the minutes of a run, long beside a step."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """A run, apart from what it takes from files (`runner.Given`), which many runs have in common."""
+
+    spec: Spec
+    plan: Plan
+    device: str
+    threads: int
+    """Of arithmetic on the CPU: another number is another order of summation, and other last bits."""
+    results: Path
+    """The driver's results folder, for sentences; no node has it."""
+    share_stages: bool
+    checkpoint: bytes | None
+    """Where an interruption left the run."""
+    ends: Mapping[str, bytes]
+    """Stage -> its end, where a run has been there."""
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What a node has made: a record, or a checkpoint where it was asked to stop."""
+
+    record: Mapping[str, bytes]
+    """File name -> content; empty where there is none."""
+    checkpoint: bytes | None = None
+
+
+class Driver(Protocol):
+    """Whom a task talks to while it runs."""
+
+    def stopping(self) -> bool:
+        """Whether tasks are to stop."""
+
+    def leave(self, run: str, stage: str, end: bytes) -> None:
+        """Take the end of a stage that others may be waiting for."""
+
+
+def perform(order: Order, given: Given, driver: Driver) -> Returned:
+    """Execute the run in a folder of its own. Raises what `Run.execute` does, except Stopped."""
+    torch.set_num_threads(order.threads)
+    with TemporaryDirectory(prefix="fave-bench-") as folder:
+        store = Store(Path(folder))
+        run = Run(order.spec, resolve_device(order.device), order.plan, given)
+        errand = _Errand(run, run.ends(store, run.device), driver)
+        errand.unpack(order, store)
+        try:
+            record = run.execute(store, interrupted=errand, share_stages=order.share_stages)
+        except Stopped:
+            checkpoint = run.checkpoint(store)
+            return Returned({}, checkpoint.read_bytes() if checkpoint.exists() else None)
+        except BenchError as error:  # which may advise to remove a file
+            raise BenchError(str(error).replace(folder, str(order.results))) from None
+        finally:
+            errand.deliver()
+        return Returned({path.name: path.read_bytes() for path in store.folder(record).iterdir()})
+
+
+class _Errand:
+    """Asked after every step whether to stop, asks the driver now and then, and brings it what others wait for."""
+
+    def __init__(self, run: Run, ends: StageEnds, driver: Driver) -> None:
+        self.run, self.ends, self.driver = run, ends, driver
+        self.known: set[str] = set()
+        self.asked = -float("inf")
+
+    def __call__(self) -> bool:
+        if time.monotonic() - self.asked < ASK_EVERY:
+            return False
+        self.deliver()
+        self.asked = time.monotonic()
+        return self.driver.stopping()
+
+    def unpack(self, order: Order, store: Store) -> None:
+        """Lay what an earlier attempt or another run has left where the run looks for it."""
+        if order.checkpoint is not None:
+            write_bytes(self.run.checkpoint(store), order.checkpoint)
+        for stage, end in order.ends.items():
+            write_bytes(self.ends.path(stage), end)
+            self.known.add(stage)
+
+    def deliver(self) -> None:
+        for stage in self.ends.keys:
+            if stage not in self.known and self.ends.path(stage).exists():
+                self.driver.leave(self.run.key, stage, self.ends.path(stage).read_bytes())
+                self.known.add(stage)
