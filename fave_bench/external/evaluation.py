@@ -8,6 +8,7 @@ import torch
 
 from fave_bench import data
 from fave_bench.cli import say
+from fave_bench.data.items import genre_matrix
 from fave_bench.data.splits import SPLITS
 from fave_bench.efficiency.environment import describe
 from fave_bench.errors import UsageError, unknown
@@ -146,7 +147,7 @@ class Evaluation:
         return judge(self.given[phase], self.sequences, asked, self.spec.reading, length)
 
     def _diversity(self, lists: Any) -> dict[str, Any]:
-        spaces = shared_spaces(self.sequences, self.split, self.spec.source)
+        spaces = shared_spaces(self.sequences, self.split, genre_matrix(self.sequences, self.spec.source))
         return diversity_of(lists, spaces, training_counts(self.sequences, self.split)[1:])
 
 
