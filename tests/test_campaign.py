@@ -4,13 +4,16 @@ import json
 import shutil
 import time
 import zipfile
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from helpers import actions_csv, ending
 
 from fave_bench import campaign, merge, prepare
+from fave_bench.data.sequences import Sequences
 from fave_bench.efficiency.environment import describe
 from fave_bench.errors import BenchError
 from fave_bench.estimates import Estimates, in_words
@@ -223,7 +226,6 @@ def test_a_measurement_cannot_choose_where_it_is_written(tmp_path):
     assert "measured_at" in sentences[0] and not (tmp_path / "to").exists()
 
 
-def _sequences(name: str):
-    from fave_bench.data.synthetic import generate
-
-    return generate("demo")
+@cache
+def _sequences(name: str) -> Sequences:
+    return Sequences(name, np.arange(0, 601, 6), np.arange(600, dtype=np.int32) % 40 + 1)
