@@ -1,6 +1,7 @@
 """Laws of a shared batch: the processes' gradients and loss terms add up to those of one process, draws included."""
 
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,7 @@ def test_every_row_belongs_to_one_process_and_parts_to_the_same_one(processes, r
     shares = [share for rank in range(processes) if not (share := Share.of(rank, processes, rows)).idle]
     assert len(shares) == min(processes, rows)
     owned = [list(range(rows))[share.mine] for share in shares]
-    assert sorted(sum(owned, [])) == list(range(rows))
+    assert sorted(chain(*owned)) == list(range(rows))
     for share, own in zip(shares, owned, strict=True):
         assert list(range(first, stop))[share.part(first, stop).mine] == [row for row in own if first <= row < stop]
         assert share.before(stop) - share.before(first) == sum(first <= row < stop for row in own)
