@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -151,9 +151,7 @@ class Run:
         `share_stages`: go on from stages that another run has trained, where they are what this one would train, and
         leave to others what this one trains.
         """
-        with ExitStack() as held:
-            if self.world.main:
-                held.enter_context(self._alone(store))
+        with self._alone(store):
             written = self._from_main(lambda: self.recorded(store)) or self._made(store, interrupted, share_stages)
             if self.world.main:
                 (self.folder(store) / FAILED).unlink(missing_ok=True)
@@ -162,12 +160,12 @@ class Run:
 
     @contextmanager
     def _alone(self, store: Store) -> Iterator[None]:
-        with ExitStack() as held:
-            try:
-                held.enter_context(alone(self.work(store) / "lock", give_up=lambda: True))
-            except Busy:
-                raise Busy(f"{self}: another process is at this run; its record will be the one") from None
-            yield
+        """Be the only ones at this run: the main process holds the lock for all."""
+        try:
+            with alone(self.work(store) / "lock", give_up=lambda: True) if self.world.main else nullcontext():
+                yield
+        except Busy:
+            raise Busy(f"{self}: another process is at this run; its record will be the one") from None
 
     def _require_shares(self) -> None:
         """Raise an error for what several processes cannot do together."""
