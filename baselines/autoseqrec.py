@@ -26,8 +26,8 @@ Printed numbers: paper_tables/reference/table1_overall.csv, row "AutoSeqRec". No
 k/9929, that is measured on the 9,929 events of the model's own split by time, and its Beauty row is no single run's.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ from torch import Tensor, nn
 
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import Split
-from fave_bench.models.contract import Batch, LayerUse, ModelConfig, Recommender, linear_uses
+from fave_bench.models.contract import Batch, LayerUse, MeanOver, ModelConfig, Recommender, linear_uses
 from fave_bench.models.dropout import Dropout
 from fave_bench.randomness import Draw, UserDraw
 
@@ -120,6 +120,7 @@ class AutoSeqRec(Recommender):
         """As published: 0.001."""
 
     title = "AutoSeqRec"
+    means: ClassVar[Mapping[str, MeanOver]] = {"source": "samples", "target": "samples", "user": "samples"}
     samples = "sequence"
     config: Config
     owned: SparseRows

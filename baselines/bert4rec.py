@@ -25,8 +25,8 @@ Printed numbers: paper_tables/reference/table1_overall.csv, "BERT4Rec" (H@20: ML
 copied by FAVE from FMRec's Table 2. They lie below SASRec's, which fits an under-trained run.
 """
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -34,10 +34,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from fave_bench.data.windows import item_slot, lengths, valid
-from fave_bench.models.contract import Batch, LayerUse, ModelConfig, Recommender, linear_uses
+from fave_bench.models.contract import Batch, LayerUse, MeanOver, ModelConfig, Recommender, linear_uses
 from fave_bench.models.dropout import Dropout
-from fave_bench.models.parts import Part, joined, split
+from fave_bench.models.parts import Part, in_turn, joined, split
 from fave_bench.randomness import Draw
+from fave_bench.shares import mine, working_on
 
 HIDDEN = -1e4
 """Added to a padded key's score; its weight is 0 in float32."""
@@ -87,6 +88,7 @@ class BERT4Rec(Recommender):
         """Whether the oldest visible item is dropped at inference although it fits."""
 
     title = "BERT4Rec"
+    means: ClassVar[Mapping[str, MeanOver]] = {"ce": "everything"}
     samples = "windows"
     config: Config
 
@@ -137,11 +139,14 @@ class BERT4Rec(Recommender):
         return True
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        hidden = self.hidden_slots(batch.history, batch.draw)
+        with working_on(None):  # the mean is over the hidden slots of all samples
+            everybodys = self.hidden_slots(batch.history if batch.everyone is None else batch.everyone, batch.draw)
+        hidden = mine(everybodys)
         parts = split(batch.history, padding_free=True, lengths=batch.lengths)
-        states, target = joined([self._cloze(part, part.cut(hidden)) for part in parts])
+        states, target = joined([self._cloze(part, part.cut(hidden)) for part in in_turn(parts)])
         logits = F.linear(self.answer(states), self.item_vectors(), self.bias)
-        return {"ce": F.cross_entropy(logits, target, ignore_index=IGNORED)}
+        total = F.cross_entropy(logits, target, ignore_index=IGNORED, reduction="sum")
+        return {"ce": total / everybodys.sum()}
 
     def _cloze(self, part: Part, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """States (m, d) and items (m,) of the hidden slots; m is a bound, and what lies beyond them is `IGNORED`."""

@@ -24,8 +24,8 @@ Printed numbers: paper_tables/reference/table1_overall.csv, "Caser" (H@20: ML-10
 copied by FAVE from FMRec's Table 2; the variant behind them is not stated.
 """
 
-from collections.abc import Iterator
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -35,7 +35,7 @@ from torch import Tensor, nn
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import Split
 from fave_bench.data.windows import right_padded, valid
-from fave_bench.models.contract import Batch, LayerUse, ModelConfig, Recommender, linear_uses
+from fave_bench.models.contract import Batch, LayerUse, MeanOver, ModelConfig, Recommender, linear_uses
 from fave_bench.models.dropout import Dropout
 from fave_bench.randomness import Draw
 
@@ -97,6 +97,7 @@ class Caser(Recommender):
         """Whether the query knows who asks."""
 
     title = "Caser"
+    means: ClassVar[Mapping[str, MeanOver]] = {"ce": "samples", "norms": "samples"}  # norms: the same in every share
     samples = "prefix"
     config: Config
 

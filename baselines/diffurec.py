@@ -34,6 +34,7 @@ from fave_bench.models.blocks import Mask, PreNormBlock, TimeEmbedding
 from fave_bench.models.contract import Batch
 from fave_bench.models.diffusion import Array, Noising, Schedule, denoise
 from fave_bench.models.noisy_encoder import NoisyEncoder, NoisyEncoderConfig, unused_layers
+from fave_bench.models.parts import in_turn
 from fave_bench.randomness import Draw
 
 TIME_UNITS = 1000.0
@@ -102,7 +103,7 @@ class DiffuRec(NoisyEncoder):
         tau = self.time_vectors(t)
         found = [
             self.network(e.e_seq, x_t[e.part.rows], tau[e.part.rows], mask=e.mask, noise=e.noise)
-            for e in self.embedded(history, draw, lengths=lengths, noise=noise)
+            for e in in_turn(self.embedded(history, draw, lengths=lengths, noise=noise))
         ]
         return {"target_ce": self.target_error(torch.cat(found), target)}
 

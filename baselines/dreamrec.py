@@ -28,8 +28,8 @@ single run can give them: on all three datasets NDCG grows from 10 to 20 by what
 """
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -38,10 +38,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from fave_bench.data.windows import valid
-from fave_bench.models.contract import Batch, GenerativeRecommender, LayerUse, ModelConfig, linear_uses
+from fave_bench.models.contract import Batch, GenerativeRecommender, LayerUse, MeanOver, ModelConfig, linear_uses
 from fave_bench.models.diffusion import Array, Noising, Schedule, denoise
 from fave_bench.models.dropout import Dropout
-from fave_bench.models.parts import split
+from fave_bench.models.parts import in_turn, split
 from fave_bench.randomness import Draw
 
 HIDDEN = -(2.0**31)
@@ -142,6 +142,7 @@ class DreamRec(GenerativeRecommender):
         """public: dropout stays on while ranking."""
 
     title = "DreamRec"
+    means: ClassVar[Mapping[str, MeanOver]] = {"match": "samples"}
     config: Config
 
     def __init__(self, config: Config, num_items: int) -> None:
@@ -194,7 +195,7 @@ class DreamRec(GenerativeRecommender):
     ) -> dict[str, Tensor]:  # fmt: skip
         """history (B, L), target (B,). What is not given (times (B,), noise (B, d), unguided rows (B,)) is drawn."""
         parts = split(history, padding_free=self.padding_free, lengths=lengths)
-        x0, h = self.items(target), torch.cat([self.guide(part.history, draw) for part in parts])
+        x0, h = self.items(target), torch.cat([self.guide(part.history, draw) for part in in_turn(parts)])
         t = self.noising.times(len(x0), draw) if t is None else t
         x_t = self.noising(x0, t, draw.normal(*x0.shape) if noise is None else noise)
         without = draw.uniform(len(x0)) < self.config.null_probability if without is None else without

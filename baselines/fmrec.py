@@ -28,7 +28,7 @@ from fave_bench.models.blocks import Mask, PreNormBlock, TimeEmbedding
 from fave_bench.models.contract import Batch
 from fave_bench.models.flow import Path, endpoint, point, sample_times, velocity
 from fave_bench.models.flow_model import FlowConfig, FlowRecommender
-from fave_bench.models.parts import joined
+from fave_bench.models.parts import in_turn, joined
 from fave_bench.randomness import Draw
 
 
@@ -62,13 +62,20 @@ class FMRec(FlowRecommender):
         return self.encode(e_seq, x + self.time(t * self.time_scale), mask, noise)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        return self.flow_losses(batch.history, batch.target, draw=batch.draw, lengths=batch.lengths)
+        return self.flow_losses(
+            batch.history, batch.target, draw=batch.draw, lengths=batch.lengths, everyone=batch.everyone
+        )
 
     def flow_losses(
         self, history: Tensor, target: Tensor, *, draw: Draw, lengths: Tensor | None = None,
+        everyone: Tensor | None = None,
         x0: Tensor | None = None, t: Tensor | None = None, noise: Tensor | None = None,
     ) -> dict[str, Tensor]:  # fmt: skip
-        """history (B, L), target (B,). What is not given (start x0 (B, d), times t (B,), ε (B, L, d)) is drawn."""
+        """history (B, L), target (B,). What is not given (start x0 (B, d), times t (B,), ε (B, L, d)) is drawn.
+
+        Of a shared batch, `everyone` (W, L) are the histories of all samples, and `lengths` (W,) theirs.
+        """
+        everyone = history if everyone is None else everyone
         c = self.config
         x1 = self.items(target)
         x0 = draw.normal(*x1.shape) if x0 is None else x0
@@ -78,13 +85,16 @@ class FMRec(FlowRecommender):
         x_t = point(x0, x1, t, c.path)
         embedded = self.embedded(history, draw, lengths=lengths, noise=noise)
         f, h2 = joined(
-            [self.network(e.e_seq, x_t[e.part.rows], t[e.part.rows], mask=e.mask, noise=e.noise) for e in embedded]
+            [
+                self.network(e.e_seq, x_t[e.part.rows], t[e.part.rows], mask=e.mask, noise=e.noise)
+                for e in in_turn(embedded)
+            ]
         )
         goal, x_hat = (x1, f) if c.prediction == "x1" else (velocity(x0, x1, t, c.path), endpoint(x_t, f, t, c.path))
         return {
             "match": F.mse_loss(f, goal),
             "target_ce": c.alpha * self.target_error(x_hat, target),
-            "source": c.beta * self.source_error(h2, history, draw, zero_ratio=c.zero_ratio),
+            "source": c.beta * self.source_error(h2, everyone, draw, zero_ratio=c.zero_ratio),
         }
 
     def time_vectors(self, t: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ copied by FAVE from FMRec's Table 2, whose variant and settings are not stated. 
 the Beauty figure.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 import torch.nn.functional as F
 from pydantic import Field
@@ -24,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from fave_bench.data.windows import lengths, right_padded, valid
-from fave_bench.models.contract import Batch, LayerUse, ModelConfig, Recommender, linear_uses
+from fave_bench.models.contract import Batch, LayerUse, MeanOver, ModelConfig, Recommender, linear_uses
 from fave_bench.models.dropout import Dropout
 from fave_bench.randomness import Draw
 
@@ -41,6 +42,7 @@ class GRU4Rec(Recommender):
         """On the item vectors that enter the GRU."""
 
     title = "GRU4Rec"
+    means: ClassVar[Mapping[str, MeanOver]] = {"ce": "samples"}
     samples = "prefix"
     config: Config
 

@@ -16,8 +16,8 @@ Printed numbers: paper_tables/reference/table1_overall.csv, "SASRec" (copied by 
 behind them is not stated). Two independent users report the ce variant on Beauty near H@20 11.9 %.
 """
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -27,9 +27,10 @@ from torch import Tensor, nn
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import Split
 from fave_bench.data.windows import valid
-from fave_bench.models.contract import Batch, LayerUse, ModelConfig, Recommender, linear_uses
+from fave_bench.models.contract import Batch, LayerUse, MeanOver, ModelConfig, Recommender, linear_uses
+from fave_bench.models.dropout import dropped
 from fave_bench.models.negatives import UnseenItems
-from fave_bench.models.parts import split
+from fave_bench.models.parts import in_turn, split
 from fave_bench.randomness import Draw
 
 
@@ -48,11 +49,14 @@ class Block(nn.Module):
         key, value = self.key_value(x).chunk(2, -1)
         q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (self.query(query), key, value))
         weight = (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(~mask, -(2.0**31)).softmax(-1)
-        attended = F.dropout(weight, self.rate, self.training) @ v
+        attended = self._drop(weight) @ v
         x = query + attended.transpose(1, 2).flatten(2)
         x = self.norm_forward(x)
-        hidden = F.dropout(F.relu(self.inner(x)), self.rate, self.training)
-        return x + F.dropout(self.outer(hidden), self.rate, self.training)
+        hidden = self._drop(F.relu(self.inner(x)))
+        return x + self._drop(self.outer(hidden))
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return dropped(x, self.rate) if self.training else x
 
 
 class SASRec(Recommender):
@@ -68,6 +72,7 @@ class SASRec(Recommender):
         loss: Literal["bce", "ce"] = "bce"
 
     title = "SASRec"
+    means: ClassVar[Mapping[str, MeanOver]] = {"bce": "slots", "ce": "slots"}
     samples = "sequence"
     config: Config
 
@@ -99,7 +104,7 @@ class SASRec(Recommender):
         """(B, L) -> (B, L, d), or (B, 1, d): the last block then works on the newest slot alone."""
         length, filled = history.shape[1], valid(history)
         x = self.items(history) * self.config.d**0.5 + self.positions[-length:]
-        x = F.dropout(x, self.config.dropout, self.training) * filled[..., None]
+        x = (dropped(x, self.config.dropout) if self.training else x) * filled[..., None]
         causal = torch.ones(length, length, dtype=torch.bool, device=history.device).tril()
         mask = (causal & filled[:, None, :])[:, None]  # (B, 1, L, L)
         for index, block in enumerate(self.blocks):
@@ -110,7 +115,7 @@ class SASRec(Recommender):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         assert batch.slots is not None
         parts = split(batch.history, padding_free=True, lengths=batch.lengths, slots=batch.slots)
-        state = torch.cat([self.states(part.history).flatten(0, 1)[part.slots] for part in parts])  # (M, d)
+        state = torch.cat([self.states(part.history).flatten(0, 1)[part.slots] for part in in_turn(parts)])  # (M, d)
         target = batch.target.flatten()[batch.slots]  # (M,)
         if self.config.loss == "ce":
             return {"ce": F.cross_entropy(state @ self.items.weight[1:].T, target - 1)}

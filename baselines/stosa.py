@@ -26,8 +26,8 @@ Printed numbers: paper_tables/reference/table1_overall.csv, row "STOSA" (Beauty 
 Table 2, and no single run can give its ML-100k row: NDCG grows too fast between 10 and 20).
 """
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -37,10 +37,10 @@ from torch import Tensor, nn
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import Split
 from fave_bench.data.windows import valid
-from fave_bench.models.contract import Batch, LayerUse, ModelConfig, Recommender, linear_uses
+from fave_bench.models.contract import Batch, LayerUse, MeanOver, ModelConfig, Recommender, linear_uses
 from fave_bench.models.dropout import Dropout
 from fave_bench.models.negatives import UnseenItems
-from fave_bench.models.parts import Part, split
+from fave_bench.models.parts import Part, in_turn, split
 from fave_bench.randomness import Draw
 
 LEAST_VARIANCE = 1e-24
@@ -134,6 +134,7 @@ class STOSA(Recommender):
         """Which of the user's items are no negatives: the whole sequence (public), or its training part."""
 
     title = "STOSA"
+    means: ClassVar[Mapping[str, MeanOver]] = {"bpr": "slots", "margin": "slots"}
     samples = "sequence"
     config: Config
 
@@ -189,7 +190,7 @@ class STOSA(Recommender):
     ) -> dict[str, Tensor]:
         """history, target and negative (B, L); slots (M,) flat positions that have a target."""
         parts = split(history, padding_free=True, lengths=lengths, slots=slots)
-        state = torch.cat([self._gaussians(part) for part in parts])  # (M, 2d)
+        state = torch.cat([self._gaussians(part) for part in in_turn(parts)])  # (M, 2d)
         wanted, other = (self.items(ids.flatten()[slots]) for ids in (target, negative))
         pairs = (state, wanted), (state, other), (wanted, other)
         near, far, apart = ((a - b).square().sum(-1) for a, b in pairs)  # W², (M,) each

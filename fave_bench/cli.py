@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from fave_bench.errors import BenchError
+from fave_bench import launcher
+from fave_bench.errors import BenchError, UsageError
 
 Main = Callable[[Sequence[str] | None], int]
 
@@ -53,9 +54,21 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def entry(main: Main) -> NoReturn:
-    """Run a verb and exit: a user's mistake is one sentence on stderr, never a traceback."""
+def entry(main: Main, *, shares: bool = False) -> NoReturn:
+    """Run a verb and exit: a user's mistake is one sentence on stderr, never a traceback.
+
+    `shares`: the verb shares its work between the processes that torchrun starts.
+    """
+    with launcher.only_the_main_one_speaks():
+        code = _code(main, shares)
+    sys.exit(code)
+
+
+def _code(main: Main, shares: bool) -> int:
+    code = 0
     try:
+        if launcher.size() > 1 and not shares:
+            raise UsageError("only the verb run shares its work between processes; start this one without torchrun")
         code = main(None)
     except BenchError as error:
         say(f"fave-bench: {error}")
@@ -65,8 +78,7 @@ def entry(main: Main) -> NoReturn:
         code = 130
     except BrokenPipeError:  # `… | head` closed stdout; Python would complain once more while flushing it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except OSError as error:
         say(f"fave-bench: {error.filename or 'I/O'}: {error.strerror or error}")
         code = 1
-    sys.exit(code)
+    return code

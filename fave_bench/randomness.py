@@ -11,6 +11,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from fave_bench.shares import drawn
+
 BANK_SIZE = 1 << 22
 """Length of the shared noise bank; a user's row is a window of it at a hashed offset."""
 
@@ -34,7 +36,10 @@ class Draw(Protocol):
 
 
 class StepDraw:
-    """Training randomness: a generator on the device, a function of (seed, stage, epoch, step)."""
+    """Training randomness: a generator on the device, a function of (seed, stage, epoch, step).
+
+    Of a batch that processes share, the rows of those samples that are worked on here; see `shares`.
+    """
 
     def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
         self.seed = seed
@@ -42,10 +47,10 @@ class StepDraw:
         self.generator = torch.Generator(self.device).manual_seed(seed)
 
     def normal(self, *shape: int) -> Tensor:
-        return torch.randn(shape, generator=self.generator, device=self.device)
+        return drawn(lambda rows: torch.randn(rows, generator=self.generator, device=self.device), shape)
 
     def uniform(self, *shape: int) -> Tensor:
-        return torch.rand(shape, generator=self.generator, device=self.device)
+        return drawn(lambda rows: torch.rand(rows, generator=self.generator, device=self.device), shape)
 
 
 class UserDraw:

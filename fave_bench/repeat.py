@@ -76,12 +76,17 @@ class Repetition:
         found = f"{self.others} ranks differ; " + ("; ".join(map(str, self.changes)) or "no metric does")
         why = [
             f"{name} {before} then, {after} now"
-            for name in ("device", "threads", "torch", "compiled_step")
-            if (before := self.record.environment.get(name)) != (after := self.again.environment.get(name))
+            for name in ("device", "threads", "processes", "torch", "compiled_step")
+            if (before := _known(self.record, name)) != (after := _known(self.again, name))
         ]
         why += ["a clock stopped it, and gave it another number of steps"] * self.record.truncated
         said = "agrees within noise" if self.verdict == "within noise" else "does not agree"
         return f"{said}: {found}" + (f" (possible causes: {'; '.join(why)})" if why else "")
+
+
+def _known(record: Record, name: str) -> object:
+    """What the environment says under `name`; records that do not tell the processes are of one."""
+    return ({"processes": 1} | record.environment).get(name)
 
 
 def repeat(

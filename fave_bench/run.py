@@ -4,17 +4,24 @@ import json
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from fave_bench import launcher
 from fave_bench.cli import Parser, add_device, add_json, add_results, entry, say
-from fave_bench.engines import add_engine, chosen
+from fave_bench.engines import Engine, add_engine, chosen
 from fave_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from fave_bench.distributed import World
 
 
 def parser() -> Parser:
     p = Parser(
         "run",
-        "Train one model, rank every user's target exactly, and write one record under results/.",
-        "python -m fave_bench.run --dataset ml-100k --model fave --setting paper --seed 0 --time-budget 60",
+        "Train one model, rank every user's target exactly, and write one record under results/.\n"
+        "torchrun starts it on several GPUs or processes: the same batches, draws and numbers, in less time.",
+        "python -m fave_bench.run --dataset ml-100k --model fave --setting paper --seed 0 --time-budget 60\n"
+        "  torchrun --nproc-per-node 2 -m fave_bench.run --dataset beauty --model fave",
     )
     p.add_argument("--dataset", metavar="NAME", help="catalogue name, or your own with --from")
     p.add_argument("--from", dest="source", type=Path, metavar="PATH", help="file or folder to read the data from")
@@ -43,7 +50,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _repeat(arguments)
     if not (arguments.dataset and arguments.model):
         raise UsageError("give --dataset and --model, or --repeat with the key of a recorded run")
-    from fave_bench import presets  # here, so that --help does not wait for torch
+    if arguments.engine != "local" and launcher.size() > 1:
+        raise UsageError("--engine: torchrun has started the processes of this run already; leave one of the two out")
+    from fave_bench.distributed import together  # here, so that --help does not wait for torch
+
+    engine = chosen(arguments)
+    return together(lambda world: _run(arguments, engine, world), engine.device)
+
+
+def _run(arguments: Namespace, engine: Engine, world: "World") -> int:
+    from fave_bench import presets
     from fave_bench.interruption import Interruption
     from fave_bench.records import Store
     from fave_bench.records.run_file import dumps
@@ -65,8 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         compiled=arguments.compile,
         precision=arguments.precision,
     )
-    engine, store = chosen(arguments), Store(arguments.results)
-    run = Run(spec, engine.device)
+    run, store = Run(spec, engine.device, world=world), Store(arguments.results)
     record = run.finished(store)
     if record:
         say(f"{run}: already recorded in {run.folder(store)}")
@@ -86,6 +101,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _repeat(arguments: Namespace) -> int:
     """The exit status says whether the repetition agrees, within noise at least."""
+    if launcher.size() > 1:
+        raise UsageError("--repeat: one process repeats a run, of however many it was; start it without torchrun")
     from fave_bench.efficiency.environment import resolve_device
     from fave_bench.interruption import Interruption
     from fave_bench.records import Store
@@ -125,4 +142,4 @@ def _repeat(arguments: Namespace) -> int:
 
 
 if __name__ == "__main__":
-    entry(main)
+    entry(main, shares=True)

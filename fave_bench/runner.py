@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +19,9 @@ from fave_bench.cli import say
 from fave_bench.data.items import genre_matrix
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import SPLITS, Split
+from fave_bench.distributed import ALONE, World
 from fave_bench.efficiency.environment import describe, require_compiler
-from fave_bench.errors import BenchError, unknown
+from fave_bench.errors import BenchError, UsageError, unknown
 from fave_bench.evaluation.diversity import diversity_of
 from fave_bench.evaluation.item_spaces import Spaces, own_space, shared_spaces
 from fave_bench.evaluation.metrics import ByProtocol, errors_of, metrics_of
@@ -34,7 +35,7 @@ from fave_bench.models import registry
 from fave_bench.models.contract import GenerativeRecommender, Recommender, parameter_count
 from fave_bench.randomness import seed_of
 from fave_bench.records import Record, Store, key_of
-from fave_bench.records.run_file import RECORD, read
+from fave_bench.records.run_file import RECORD, dumps, read
 from fave_bench.training.ends import StageEnds, end_keys
 from fave_bench.training.loop import Outcome, Trainer
 from fave_bench.training.samples import Samples
@@ -93,22 +94,35 @@ class Given:
 
 
 class Run:
-    """A specification with its data and configuration resolved: it has a key, and can be executed."""
+    """A specification with its data and configuration resolved: it has a key, and can be executed.
+
+    Where there are more processes in `world`, every method is called in all of them, and returns the same; the main
+    process alone reads and writes the store.
+    """
 
     def __init__(
-        self, spec: Spec, device: torch.device, plan: presets.Plan | None = None, given: Given | None = None
+        self,
+        spec: Spec,
+        device: torch.device,
+        plan: presets.Plan | None = None,
+        given: Given | None = None,
+        world: World = ALONE,
     ) -> None:
         """`plan` is used in the place of what the presets make of `spec`, and `given` in the place of files."""
         if spec.split not in SPLITS:
             raise unknown("split", spec.split, SPLITS)
         if spec.compiled:
             require_compiler(device)
-        self.spec, self.device, self._given = spec, device, given
+        self.spec, self.device, self._given, self.world = spec, device, given, world
         self.plan = plan or presets.plan(
             spec.dataset, spec.model, spec.setting, spec.variant, spec.overrides, quick=spec.quick
         ).limited(epochs=spec.epochs, time_budget=spec.time_budget, precision=spec.precision)
         self.kind = registry.load(spec.model)
-        self.sequences: Sequences = given.sequences if given else data.load(spec.dataset, spec.source)
+        if world.size > 1:
+            self._require_shares()
+        self.sequences: Sequences = (
+            given.sequences if given else world.main_first(lambda: data.load(spec.dataset, spec.source))
+        )
         self.split: Split = SPLITS[spec.split](self.sequences)
         self.config = self.plan.tree | ({"training": {}} if self.kind.samples == "none" else {})
         self._last_look: tuple[PhaseRanks, float] | None = None
@@ -159,7 +173,7 @@ class Run:
 
     def finished(self, store: Store) -> Record | None:
         """As `recorded`, where nothing is left to tidy either, as there is when a process dies between the two."""
-        return None if self.work(store).exists() else self.recorded(store)
+        return self._from_main(lambda: None if self.work(store).exists() else self.recorded(store))
 
     def failed(self, store: Store) -> bool:
         """Whether the last attempt failed."""
@@ -175,15 +189,33 @@ class Run:
         leave to others what this one trains.
         """
         with self.alone(store):
-            written = self.recorded(store) or self._made(store, interrupted, share_stages)
-            self.tidy(store)
+            written = self._from_main(lambda: self.recorded(store)) or self._made(store, interrupted, share_stages)
+            if self.world.main:
+                self.tidy(store)
         return written
+
+    def _require_shares(self) -> None:
+        """Raise an error for what several processes cannot do together."""
+        if self.spec.compiled:
+            raise UsageError("--compile: compiled code draws dropout in its own order, so processes cannot share it")
+        if self.kind.samples != "none" and not self.kind.means:
+            raise BenchError(
+                f"{self.spec.model}: it does not say what its losses are means over (Recommender.means), so processes "
+                "cannot share its batches; train it without torchrun"
+            )
+
+    def _from_main(self, find: Callable[[], Record | None]) -> Record | None:
+        """What the main process finds, in every process."""
+        if self.world.size == 1:
+            return find()
+        text = self.world.from_main(lambda: dumps(found) if (found := find()) else None)
+        return Record.model_validate_json(text) if text else None
 
     @contextmanager
     def alone(self, store: Store) -> Iterator[None]:
-        """Be the only process at this run; Busy where another one is."""
+        """Be the only ones at this run, the main process holding the lock for all; Busy where others are."""
         try:
-            with alone(self.work(store) / "lock", give_up=lambda: True):
+            with alone(self.work(store) / "lock", give_up=lambda: True) if self.world.main else nullcontext():
                 yield
         except Busy:
             raise Busy(f"{self}: another process is at this run; its record will be the one") from None
@@ -205,14 +237,22 @@ class Run:
         timed = {"validation": self._last_look or self._rank(model, "validation"), "test": self._rank(model, "test")}
         ranks = {phase: phase_ranks for phase, (phase_ranks, _) in timed.items()}
         seconds = {f"{phase}_seconds": s for phase, (_, s) in timed.items()}
-        record = self._record(model, outcome, ranks, seconds, self._diversity(model, ranks["test"], spaces))
-        weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
-        return store.write(record, ranks, lists=ranks["test"].lists, weights=weights)
+
+        def write() -> Record:
+            record = self._record(model, outcome, ranks, seconds, self._diversity(model, ranks["test"], spaces))
+            weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+            return store.write(record, ranks, lists=ranks["test"].lists, weights=weights)
+
+        written = self._from_main(write)
+        assert written is not None
+        return written
 
     def _model(self) -> Recommender:
         torch.manual_seed(seed_of(self.spec.seed, "initial weights"))
         model = self.kind(self.plan.model_config, self.sequences.num_items).to(self.device)
         model.fit(self.sequences, self.split)
+        for tensor in model.state_dict().values():
+            self.world.copy_main(tensor)  # equal by their seed already, unless the machines differ
         return model
 
     def _ends(self, store: Store, model: Recommender, device: torch.device) -> StageEnds:
@@ -251,6 +291,7 @@ class Run:
             interrupted=interrupted,
             compiled=self.spec.compiled,
             ends=ends,
+            world=self.world,
         )
         outcome = trainer.run()
         if not outcome.ended_on_best:
@@ -264,7 +305,8 @@ class Run:
         began = time.perf_counter()
         seed = seed_of(self.spec.seed, "draw", phase)
         lists = LIST_LENGTH if phase == "test" else 0
-        ranks = rank_phase(model, items, questions, window=self.plan.model_config.window, seed=seed, lists=lists)
+        window = self.plan.model_config.window
+        ranks = rank_phase(model, items, questions, window=window, seed=seed, lists=lists, world=self.world)
         return ranks, time.perf_counter() - began
 
     def _diversity(self, model: Recommender, test: PhaseRanks, spaces: Spaces) -> dict[str, Any]:
@@ -306,7 +348,8 @@ class Run:
                     "curve": outcome.curve,
                 },
                 "inference": {"steps": steps, "draw_seed": self.spec.seed, **seconds},
-                "environment": describe(self.device) | {"compiled_step": self.spec.compiled},
+                "environment": describe(self.device)
+                | {"compiled_step": self.spec.compiled, "processes": self.world.size},
                 "diversity": diversity,
                 "notes": [QUICK_NOTE] * (self.spec.quick and model.samples != "none") + _sharing(outcome),
             }

@@ -3,6 +3,7 @@
 import importlib
 import multiprocessing
 import os
+import socket
 import sys
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -43,6 +44,19 @@ def start_verb(verb: str, arguments: list[str], folder: Path, prepare: Callable[
     return start(_verb, verb, arguments, folder, prepare)
 
 
+def be(rank: int, size: int, port: int) -> None:
+    """From now on this process is one of several, as torchrun would have it."""
+    world = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size, "MASTER_PORT": port}
+    os.environ |= {name: str(value) for name, value in world.items()} | {"MASTER_ADDR": "127.0.0.1"}
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return int(asked.getsockname()[1])
+
+
 def ended(process: BaseProcess, seconds: float = 60) -> int:
     """The exit status; minus the signal's number where it died of one."""
     process.join(seconds)
@@ -76,4 +90,4 @@ def _verb(verb: str, arguments: list[str], folder: Path, prepare: Callable[[], o
     prepare()
     with (folder / "said").open("a") as said:
         sys.stdout = sys.stderr = said
-        entry(lambda _: importlib.import_module(f"fave_bench.{verb}").main(arguments))
+        entry(lambda _: importlib.import_module(f"fave_bench.{verb}").main(arguments), shares=verb == "run")

@@ -8,14 +8,19 @@ from pathlib import Path
 
 import torch
 
-from fave_bench import __version__
+from fave_bench import __version__, launcher
 from fave_bench.errors import BenchError, UsageError
 
 Facts = dict[str, str | int | bool | None]
 
 
 def resolve_device(name: str) -> torch.device:
-    """`auto`, `cpu`, `cuda` or `cuda:I` as a device that exists; otherwise one sentence that says what does."""
+    """`auto`, `cpu`, `cuda` or `cuda:I` as a device that exists; otherwise one sentence that says what does.
+
+    Of several processes that torchrun started, each gets a GPU of its own.
+    """
+    if launcher.size() > 1:
+        name = _one_each(name)
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -29,6 +34,15 @@ def resolve_device(name: str) -> torch.device:
             f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices; use --device cpu"
         )
     return device
+
+
+def _one_each(name: str) -> str:
+    """This process's own device; `auto` is the CPU for all where there are fewer GPUs than processes."""
+    if name.startswith("cuda:"):
+        raise UsageError(f"--device {name}: with torchrun each process takes a GPU of its own; give cuda, auto or cpu")
+    if name == "auto":
+        name = "cuda" if torch.cuda.device_count() >= launcher.local_size() else "cpu"
+    return f"cuda:{launcher.local_rank()}" if name == "cuda" else name
 
 
 def compiler_missing() -> bool:

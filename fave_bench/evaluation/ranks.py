@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fave_bench.data.splits import LongArray, Phase
 from fave_bench.data.windows import windows
+from fave_bench.distributed import ALONE, World
 from fave_bench.errors import BenchError
 from fave_bench.evaluation.candidates import beat_and_tie, seen_cells, subtract
 from fave_bench.evaluation.lists import best_items
@@ -50,12 +51,13 @@ class _Ranker:
     lists: int
     precision: str
 
-    def tiles(self, asked: _Questions, length: LongArray, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def tiles(self, asked: _Questions, length: LongArray, size: int, world: World) -> Iterator[tuple[Tensor, Tensor]]:
         """`tile` for `size` users at a time; `length` (E,) is that of their histories, known without asking the device.
 
-        Where padding can be dropped, a tile's window is as long as its longest history.
+        Where padding can be dropped, a tile's window is as long as its longest history. Processes take turns, tile by
+        tile: what a tile holds does not depend on how many they are.
         """
-        for first in range(0, len(asked), size):
+        for first in range(world.rank * size, len(asked), world.size * size):
             window = int(length[first : first + size].max()) if self.model.padding_free else self.window
             yield from replace(self, window=window).tile(asked.rows(first, first + size))
 
@@ -98,15 +100,17 @@ def rank_phase(
     tile: int | None = None,
     lists: int = 0,
     precision: Literal["fp32", "bf16"] = "fp32",
+    world: World = ALONE,
 ) -> PhaseRanks:
     """Counts of candidates above and level with each target, for protocols `released` and `filtered`.
 
     `items` is ``Sequences.items`` as a tensor on the model's device, `window` the history length the model sees, and
     `seed` keys each user's inference noise. `tile` overrides the number of users scored at once, `lists` asks for that
     many best items of the filtered protocol, and `precision` is the arithmetic of the model, not of the comparison,
-    which is float32. Given the same scores, nothing returned depends on `tile`. Users of a model that is `padding_free`
-    are scored by rising length of history, in windows no longer than it. Raises BenchError for scores of a wrong
-    shape or not finite. Rank: Krichene & Rendle (2020), ties counted as half.
+    which is float32. The processes of `world` share the tiles, and each returns what all have found. Given the same
+    scores, nothing returned depends on `tile` or `world`. Users of a model that is `padding_free` are scored by rising
+    length of history, in windows no longer than it. Raises BenchError for scores of a wrong shape or not finite. Rank:
+    Krichene & Rendle (2020), ties counted as half.
     """
     ranker = _Ranker(model, items, window, seed, lists, precision)
     length = np.clip(phase.stop - phase.start, 1, window)
@@ -115,8 +119,11 @@ def rank_phase(
     asked = _Questions(*(torch.as_tensor(column[order], device=items.device) for column in columns))
     size = tile or max(1, min(TILE_ROWS, TILE_BYTES // (4 * model.vocabulary)))
     with evaluating(model), torch.inference_mode():
-        done = list(ranker.tiles(asked, length[order], size))
-        counts, best = (_gather([part[i] for part in done], order, width) for i, width in ((0, 4), (1, lists)))
+        done = list(ranker.tiles(asked, length[order], size, world))
+        own = order[np.arange(len(order)) // size % world.size == world.rank]
+        counts, best = (
+            _gather([part[i] for part in done], own, (len(order), width), world) for i, width in ((0, 4), (1, lists))
+        )
     return PhaseRanks(
         users=phase.users.astype(np.int32),
         higher={"released": counts[:, 0].copy(), "filtered": counts[:, 2].copy()},
@@ -137,11 +144,17 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _gather(parts: list[Tensor], order: LongArray, width: int) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
-    """One transfer of all tiles' rows to the host, each to its place: (E, width) int32."""
-    rows = np.zeros((len(order), width), np.int32)
+def _gather(
+    parts: list[Tensor], own: LongArray, shape: tuple[int, int], world: World
+) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
+    """One transfer of all tiles' rows to the host, each to its place: (E, width) int32.
+
+    Every user is in one process's rows `own` and 0 in the others', so that their sum is everybody's.
+    """
+    rows = np.zeros(shape, np.int32)
     if parts:
-        rows[order] = torch.cat(parts).cpu().numpy()
+        rows[own] = torch.cat(parts).cpu().numpy()
+    world.add(torch.from_numpy(rows))
     return rows
 
 

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import Split
 from fave_bench.randomness import Draw
+from fave_bench.shares import Share
+
+MeanOver = Literal["samples", "slots", "everything"]
 
 
 class ModelConfig(BaseModel):
@@ -23,7 +26,10 @@ class ModelConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Batch:
-    """One training step's data, on the device. Histories are left-padded with 0, the last slot is the newest item."""
+    """One training step's data, on the device. Histories are left-padded with 0, the last slot is the newest item.
+
+    Where processes share it, B samples are those that one of them works on, of W in all; see `shares`.
+    """
 
     users: Tensor
     """(B,) int64, canonical user index."""
@@ -37,7 +43,11 @@ class Batch:
     slots: Tensor | None = None
     """Sequence samples and windows: (M,) flat positions in (B, L) that have a target; a loss touches only those."""
     lengths: Tensor | None = None
-    """(B,) items in each history, on the host; descending for a model that is `padding_free`."""
+    """(W,) items in each history, on the host; descending for a model that is `padding_free`."""
+    share: Share | None = None
+    """None: nobody shares this batch, and W = B."""
+    everyone: Tensor | None = None
+    """(W, L) the histories of all samples, for a loss that depends on them all; None: `history` are all there are."""
 
 
 class LayerUse(NamedTuple):
@@ -74,6 +84,10 @@ class Recommender(nn.Module):
     stage_fields: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Training stage -> fields of `Config` that nothing before that stage depends on, so that runs which differ in them
     alone may share what comes before. A field that is not named matters from the start."""
+    means: ClassVar[Mapping[str, MeanOver]] = {}
+    """Loss term -> what it is a mean over, so that processes can share a batch and arrive at the whole batch's mean:
+    its `samples` (or a term of the weights alone), its `slots`, or `everything` of the whole batch already, so that the
+    shares' terms need only be added. A model that does not name its terms is trained by one process."""
     as_released: ClassVar[dict[str, Any]] = {}
     """Configuration under which a request costs what it costs in the model's public code. Results stay the same."""
 

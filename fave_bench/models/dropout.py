@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fave_bench.shares import drawn, present
+
 RANGE = 1 << 15
 
 
@@ -21,8 +23,17 @@ class Dropout(nn.Module):
         if not self.training or self.rate == 0:
             return x
         if x.device.type != "cpu":
-            return F.dropout(x, self.rate)
-        return x * cheap_mask(x.shape, self.rate, x.dtype)
+            return dropped(x, self.rate)
+        if present() is None:
+            return x * cheap_mask(x.shape, self.rate, x.dtype)
+        return x * drawn(lambda shape: cheap_mask(shape, self.rate, x.dtype), x.shape)
+
+
+def dropped(x: Tensor, rate: float) -> Tensor:
+    """torch's own dropout; in a shared batch by a mask for all samples, the same that one process would draw."""
+    if present() is None or rate == 0:
+        return F.dropout(x, rate)
+    return x * drawn(lambda shape: F.dropout(x.new_ones(shape), rate), x.shape)
 
 
 @torch.library.custom_op("fave_bench::cheap_mask", mutates_args=(), tags=(torch.Tag.nondeterministic_seeded,))
@@ -64,7 +75,8 @@ class DropPath(nn.Module):
         """(B, ...) -> (B, ...)"""
         if not self.training or self.rate == 0:
             return x
-        keep = torch.rand(len(x), *[1] * (x.ndim - 1), device=x.device) >= self.rate
+        shape = (len(x), *[1] * (x.ndim - 1))
+        keep = drawn(lambda rows: torch.rand(rows, device=x.device), shape) >= self.rate
         return x * (keep / (1 - self.rate))
 
 

@@ -44,7 +44,7 @@ from fave_bench.models.dropout import Dropout, DropPath, set_rate
 from fave_bench.models.flow import anchor_prior, anchor_slot, directional_derivative, point, sample_times
 from fave_bench.models.flow_model import FlowConfig, FlowRecommender
 from fave_bench.models.noisy_encoder import Embedded
-from fave_bench.models.parts import joined
+from fave_bench.models.parts import in_turn, joined
 from fave_bench.randomness import Draw
 
 Stage = Literal["pretrain", "finetune"]
@@ -180,13 +180,20 @@ class Fave(FlowRecommender):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         stage_losses = self.finetune_losses if self.stage == "finetune" else self.pretrain_losses
-        return stage_losses(batch.history, batch.target, draw=batch.draw, lengths=batch.lengths)
+        return stage_losses(
+            batch.history, batch.target, draw=batch.draw, lengths=batch.lengths, everyone=batch.everyone
+        )
 
     def pretrain_losses(
         self, history: Tensor, target: Tensor, *, draw: Draw, lengths: Tensor | None = None,
+        everyone: Tensor | None = None,
         x0: Tensor | None = None, t: Tensor | None = None, noise: Tensor | None = None,
     ) -> dict[str, Tensor]:  # fmt: skip
-        """history (B, L), target (B,). Start x0 (B, d), times t (B,) and ε (B, L, d) are drawn where not given."""
+        """history (B, L), target (B,). Start x0 (B, d), times t (B,) and ε (B, L, d) are drawn where not given.
+
+        Of a shared batch, `everyone` (W, L) are the histories of all samples, and `lengths` (W,) theirs.
+        """
+        everyone = history if everyone is None else everyone
         c, x1 = self.config, self.items(target)
         embedded = self.embedded(history, draw, lengths=lengths, noise=noise)
         x0 = draw.normal(*x1.shape) if x0 is None else x0
@@ -198,14 +205,16 @@ class Fave(FlowRecommender):
         return {
             "match": F.mse_loss(f, x1),
             "target_ce": c.alpha * self.target_error(f, target),
-            "source": c.beta * self.source_error(h2, history, draw, zero_ratio=c.zero_ratio),
+            "source": c.beta * self.source_error(h2, everyone, draw, zero_ratio=c.zero_ratio),
         }
 
     def finetune_losses(
         self, history: Tensor, target: Tensor, *, draw: Draw, lengths: Tensor | None = None,
+        everyone: Tensor | None = None,
         x0: Tensor | None = None, t: Tensor | None = None, r: Tensor | None = None, noise: Tensor | None = None,
     ) -> dict[str, Tensor]:  # fmt: skip
         """As `pretrain_losses`, with the second time r (B,) and x0 from the anchor prior."""
+        everyone = history if everyone is None else everyone
         c, of_stage, x1 = self.config, self._of_stage, self.items(target)
         embedded = self.embedded(history, draw, lengths=lengths, noise=noise)
         t = draw.uniform(len(x1)) if t is None else t
@@ -218,7 +227,7 @@ class Fave(FlowRecommender):
         terms = {
             "match": F.mse_loss(f, x1 if c.s2_param == "endpoint" else v),
             "target_ce": of_stage("alpha") * self.target_error(f if c.ce_input == "f" else x_hat, target),
-            "source": of_stage("beta") * self.source_error(decoded, history, draw, zero_ratio=of_stage("zero_ratio")),
+            "source": of_stage("beta") * self.source_error(decoded, everyone, draw, zero_ratio=of_stage("zero_ratio")),
             "straight": c.gamma * derivative.square().mean(),
         }
         absent = {"match": c.match == "off", "straight": c.gamma == 0}
@@ -227,7 +236,7 @@ class Fave(FlowRecommender):
     def _in_parts(self, embedded: list[Embedded], x: Tensor, t: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
         """f and h2 (B, d) of the whole batch."""
         found = []
-        for e in embedded:
+        for e in in_turn(embedded):
             rows = e.part.rows
             found.append(self.network(e.e_seq, x[rows], t[rows], r[rows], mask=e.mask, noise=e.noise))
         f, h2 = joined(found)

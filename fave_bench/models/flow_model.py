@@ -17,6 +17,7 @@ from fave_bench.models.flow import TimeSampler, euler, euler_times
 from fave_bench.models.noisy_encoder import NoisyEncoder, NoisyEncoderConfig, unused_layers
 from fave_bench.models.reconstruction import balanced_cells, balanced_error, full_error
 from fave_bench.randomness import Draw
+from fave_bench.shares import mine, present, working_on
 
 
 class FlowConfig(NoisyEncoderConfig):
@@ -72,13 +73,19 @@ class FlowRecommender(NoisyEncoder):
         self.unused = unused_layers(config.width)
         self.time_scale = 1 / config.eps - 1
 
-    def source_error(self, state: Tensor, history: Tensor, draw: Draw, *, zero_ratio: float) -> Tensor:
-        """Unweighted loss of reconstructing the history's items from `state` (B, d)."""
+    def source_error(self, state: Tensor, everyone: Tensor, draw: Draw, *, zero_ratio: float) -> Tensor:
+        """Unweighted loss of reconstructing the histories' items from `state` (B, d).
+
+        `everyone` (W, L) are the histories of all samples; of a shared batch, `state` is that of this share alone. A
+        zero is drawn from the whole batch, and counts where its row is.
+        """
         if self.config.source_loss == "full_norm":
-            return full_error(self.decoder, state, history)
+            return full_error(self.decoder, state, mine(everyone))
         draws = int(-(-zero_ratio * self.config.window // 1))
-        cells = balanced_cells(history, self.vocabulary, draw.uniform(len(history), draws, 2), zero_ratio)
-        return balanced_error(self.decoder, state, cells)
+        with working_on(None):
+            uniform = draw.uniform(len(everyone), draws, 2)
+        cells = balanced_cells(everyone, self.vocabulary, uniform, zero_ratio)
+        return balanced_error(self.decoder, state, cells.of_share(present(), self.vocabulary))
 
     def published_layers(self) -> Iterator[LayerUse]:
         """The decoder too: it runs in every step, and its output is thrown away."""

@@ -19,11 +19,12 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from fave_bench.models.blocks import Mask, TimeEmbedding, padding_mask
-from fave_bench.models.contract import GenerativeRecommender, LayerUse, ModelConfig, linear_uses
+from fave_bench.models.contract import GenerativeRecommender, LayerUse, MeanOver, ModelConfig, linear_uses
 from fave_bench.models.dropout import Dropout
 from fave_bench.models.flow import on_host
-from fave_bench.models.parts import Part, split
+from fave_bench.models.parts import Part, in_turn, split
 from fave_bench.randomness import Draw
+from fave_bench.shares import Share
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Embedded:
     mask: Mask
     noise: Tensor | None
     """ε (b, w, d)"""
+
+    @property
+    def share(self) -> Share | None:
+        return self.part.share
 
 
 class NoisyEncoderConfig(ModelConfig):
@@ -71,6 +76,7 @@ class NoisyEncoder(GenerativeRecommender):
 
     config: NoisyEncoderConfig
     as_released: ClassVar[dict[str, Any]] = {"rng": "host"}
+    means: ClassVar[Mapping[str, MeanOver]] = dict.fromkeys(("match", "target_ce", "source", "straight"), "samples")
     step_method = "encode"
     tap = 0
     """`encode` also returns the state so many blocks before the end."""
@@ -123,7 +129,7 @@ class NoisyEncoder(GenerativeRecommender):
                 self.mask(part.history),
                 self.lambda_sample(part.history, drawn) if noise is None else part.cut(noise),
             )
-            for part in parts
+            for part in in_turn(parts)
         ]
 
     def lambda_draw(self, draw: Draw) -> Draw:

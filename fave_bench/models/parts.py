@@ -2,16 +2,20 @@
 
 A part is some rows of the batch and the newest `width` slots of their histories. A model runs its encoder part by part
 and computes its losses on the joined results, so gradients are those of the whole padded batch.
+
+Where processes share a batch, the parts are those of the whole batch, and each process works on its share of every one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from fave_bench.data.windows import lengths as lengths_of
+from fave_bench.shares import Share, present, turn_to
 
 CACHED = 6_400
 """On a CPU, slots encoded at a time: their activations stay in the cache, in blocks that malloc can reuse."""
@@ -30,6 +34,8 @@ class Part:
     """At least as many as there are items in it, known without waiting for the device."""
     slots: Tensor | None = None
     """(m,) flat positions in (b, w) of the batch's slots that lie here."""
+    share: Share | None = None
+    """Of which rows of the whole batch these are a process's share; None: they are all."""
 
     def cut(self, x: Tensor) -> Tensor:
         """(B, L, ...) -> (b, w, ...), the same rows and slots of something else."""
@@ -41,28 +47,36 @@ def split(
 ) -> list[Part]:
     """The parts of a batch of histories (B, L), in the order of its rows, which had better be sorted by length.
 
-    `lengths` (B,) on the host spares a GPU the wait for them. `slots` (M,) are flat positions in (B, L), one for every
-    item, ascending. Without `padding_free` every part keeps the full width.
+    `lengths` on the host spares a GPU the wait for them: (B,), or of all samples where the batch is shared, which then
+    needs them. `slots` (M,) are flat positions in (B, L), one for every item, ascending. Without `padding_free` every
+    part keeps the full width.
     """
-    count, window = history.shape
+    share = present() or Share(0, 1, 0, len(history))
+    count, window = share.stop, history.shape[1]
     device = history.device.type
     cached = CACHED if device == "cpu" else count * window
     if not padding_free:
-        if slots is not None or device != "cpu":
-            return [Part(slice(0, count), history, history.numel(), slots)]
-        step = max(1, cached // window)
-        rows = [slice(i, i + step) for i in range(0, count, step)]
-        return [Part(at, history[at], step * window) for at in rows]
+        step = max(1, cached // window) if slots is None else count
+        cuts = [(i, min(i + step, count), window) for i in range(0, count, step)]
+        return [_part(history, *cut, share, most=step * window, slots=slots) for cut in cuts]
     sizes = (lengths_of(history) if lengths is None else lengths).cpu().numpy()
-    found, items = [], np.concatenate(([0], sizes.cumsum()))
+    own = sizes[share.mine]
+    found, items = [], np.concatenate(([0], own.cumsum()))
     for first, stop, width in spans(sizes, cached, WORTH[device]):
+        a, b = share.before(first), share.before(stop)
         here = None
         if slots is not None:
-            here = slots[int(items[first]) : int(items[stop])]
-            here = (here // window - first) * width + here % window - (window - width)
-        newest = history[first:stop, window - width :]
-        found.append(Part(slice(first, stop), newest, int(items[stop] - items[first]), here))
+            here = slots[int(items[a]) : int(items[b])]
+            here = (here // window - a) * width + here % window - (window - width)
+        found.append(_part(history, first, stop, width, share, most=int(items[b] - items[a]), slots=here))
     return found
+
+
+def _part(history: Tensor, first: int, stop: int, width: int, share: Share, *, most: int, slots: Tensor | None) -> Part:
+    """The part that holds what is here of the rows first .. stop - 1 of the whole batch."""
+    rows = slice(share.before(first), share.before(stop))
+    newest = history[rows, history.shape[1] - width :]
+    return Part(rows, newest, most, slots, share.part(first, stop) if present() else None)
 
 
 def spans(sizes: "np.ndarray[tuple[int], np.dtype[np.int64]]", cached: int, worth: int) -> list[tuple[int, int, int]]:
@@ -76,6 +90,25 @@ def spans(sizes: "np.ndarray[tuple[int], np.dtype[np.int64]]", cached: int, wort
         found.append((first, stop, width))
         first = stop
     return found
+
+
+class Shared(Protocol):
+    """A part, or what a model has made of one."""
+
+    @property
+    def share(self) -> Share | None: ...
+
+
+P = TypeVar("P", bound=Shared)
+
+
+def in_turn(parts: Iterable[P]) -> Iterator[P]:
+    """Part by part; what is drawn between one and the next belongs to its rows."""
+    whole = present()
+    for part in parts:
+        turn_to(part.share)
+        yield part
+    turn_to(whole)
 
 
 def joined(results: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fave_bench.models.blocks import HistoryDecoder
+from fave_bench.shares import Share
 
 SPARSE_FROM = 64
 """On a CPU, go cell by cell through the catalogue-sized layer once it has so many more cells than count at most."""
@@ -30,6 +31,15 @@ class Cells:
     """(M,) 0 or 1"""
     weight: Tensor
     """(M,) 0 or 1"""
+
+    def of_share(self, share: Share | None, vocabulary: int) -> "Cells":
+        """The same cells in the rows of a share alone; those of other rows count nothing."""
+        if share is None:
+            return self
+        row, column = self.position // vocabulary, self.position % vocabulary
+        here = row % share.size == share.rank
+        position = torch.where(here, row // share.size * vocabulary + column, 0)
+        return Cells(position, self.target, self.weight * here)
 
 
 def multi_hot(history: Tensor, vocabulary: int) -> Tensor:

@@ -15,14 +15,17 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from fave_bench.distributed import ALONE, World
 from fave_bench.errors import BenchError
 from fave_bench.locking import Busy
 from fave_bench.models.contract import Recommender
 from fave_bench.randomness import seed_of
+from fave_bench.shares import Share
 from fave_bench.training import checkpoint
 from fave_bench.training.compiling import CompiledStep
 from fave_bench.training.config import Stage, Training
 from fave_bench.training.ends import StageEnds
+from fave_bench.training.gradients import GradientSum
 from fave_bench.training.optimizer import make_optimizer, set_learning_rate
 from fave_bench.training.progress import Progress
 from fave_bench.training.samples import Samples
@@ -74,6 +77,7 @@ class _Progressing:
     name: str
     stage: Stage
     optimizer: Optimizer
+    add_up: GradientSum
     execution: CompiledStep
     stopping: EarlyStopping
     best: State
@@ -88,22 +92,25 @@ class Trainer:
 
     `interrupted` is asked after every step: once it says yes, the state is saved to `checkpoint_path` and `Stopped`
     is raised; the same call then goes on from there, to the same end. `ends` are stages that other runs have in common
-    with this one: what is there is taken over, what is not is left there.
+    with this one: what is there is taken over, what is not is left there. Where there are more processes in `world`,
+    they share every batch and come to the same weights; `interrupted` says yes to all if it does to one, the main
+    process's clock is everybody's, and it alone writes checkpoints, which do not depend on how many there are.
     """
 
     def __init__(
         self, model: Recommender, samples: Samples, training: Training, validate: Validate, *, seed: int,
         checkpoint_path: Path | None = None, interrupted: Callable[[], bool] = lambda: False, compiled: bool = False,
-        ends: StageEnds | None = None,
+        ends: StageEnds | None = None, world: World = ALONE,
     ) -> None:  # fmt: skip
         self.model, self.samples, self.training, self.validate, self.seed = model, samples, training, validate, seed
         self.path, self.interrupted, self.compiled, self.ends = checkpoint_path, interrupted, compiled, ends
+        self.world = world
         self.outcome = Outcome(stopped_because="epochs")
         self.clock_zero = self.last_saved = time.monotonic()
 
     def run(self) -> Outcome:
         """Train; raises BenchError naming the terms when a loss is not finite, Stopped when interrupted."""
-        saved = (checkpoint.load(self.path) if self.path else None) or {}
+        saved = self.world.from_main(lambda: checkpoint.load(self.path) if self.path else None) or {}
         if saved and self.path:
             with checkpoint.applying(self.path):
                 self._go_on_from(saved["outcome"], saved["stage"])
@@ -159,9 +166,9 @@ class Trainer:
     def _enter(self, name: str, saved: dict[str, Any]) -> _Progressing:
         stage = self.training.stages[name]
         optimizer = make_optimizer(self.model, self.training, stage)
-        execution = CompiledStep(self.model, wanted=self.compiled)
+        how = (optimizer, GradientSum(self.world, self.model), CompiledStep(self.model, wanted=self.compiled))
         if not saved or not self.path:
-            return _Progressing(name, stage, optimizer, execution, EarlyStopping(stage), self._weights())
+            return _Progressing(name, stage, *how, EarlyStopping(stage), self._weights())
         with checkpoint.applying(self.path):
             self.model.load_state_dict(saved["best"])  # only to see whether it fits
             self.model.load_state_dict(saved["model"])
@@ -169,7 +176,7 @@ class Trainer:
             totals = {term: value.to(self.samples.device) for term, value in saved["totals"].items()}
             stopping = EarlyStopping(stage, **saved["stopping"])
             position = (int(saved["epoch"]), int(saved["step"]), totals)
-        return _Progressing(name, stage, optimizer, execution, stopping, saved["best"], *position)
+        return _Progressing(name, stage, *how, stopping, saved["best"], *position)
 
     def _stage(self, at: _Progressing, limit: float) -> None:
         size, done = len(self.samples), at.epoch * len(self.samples) + at.step * self.training.batch_size
@@ -200,10 +207,12 @@ class Trainer:
         while at.step < len(chunks):
             rows = chunks[at.step]
             set_learning_rate(at.optimizer, at.stage, at.epoch, at.epoch * len(chunks) + at.step)
-            batch = self.samples.batch(rows, seed_of(self.seed, at.name, at.epoch, at.step))
+            share = Share.of(self.world.rank, self.world.size, len(rows))
+            batch = self.samples.batch(rows, seed_of(self.seed, at.name, at.epoch, at.step), share)
+            precision = self.training.precision
             try:
                 with at.execution:
-                    terms = train_step(self.model, batch, at.stage, at.optimizer, precision=self.training.precision)
+                    terms = train_step(self.model, batch, at.stage, at.optimizer, precision=precision, add_up=at.add_up)
             except torch.OutOfMemoryError:
                 raise BenchError(self._too_large(at.name)) from None
             for term, value in terms.items():
@@ -213,8 +222,9 @@ class Trainer:
             progress.advance(len(rows))
             if (at.step - begun) % REPORT_EVERY == 1:
                 progress.report(self._read(at))
-            self.outcome.seconds = time.monotonic() - self.clock_zero
-            if self.interrupted():
+            spent = time.monotonic() - self.clock_zero if self.world.main else 0.0
+            self.outcome.seconds, stop = self.world.meet(spent, self.interrupted())
+            if stop:
                 self._save(at, due=True)
                 raise Stopped
             if self.outcome.seconds >= limit:
@@ -257,7 +267,9 @@ class Trainer:
         return {name: tensor.detach().to("cpu", copy=True) for name, tensor in self.model.state_dict().items()}
 
     def _save(self, at: _Progressing, *, due: bool) -> None:
-        if self.path is None or not (due or time.monotonic() - self.last_saved >= CHECKPOINT_EVERY):
+        if self.path is None or not self.world.main:
+            return
+        if not due and time.monotonic() - self.last_saved < CHECKPOINT_EVERY:
             return
         state = {
             "stage": at.name, "epoch": at.epoch, "step": at.step, "totals": at.totals, "best": at.best,

@@ -9,6 +9,7 @@ from fave_bench.data.windows import windows
 from fave_bench.errors import BenchError
 from fave_bench.models.contract import Batch
 from fave_bench.randomness import StepDraw, seed_of
+from fave_bench.shares import Share
 
 
 class Samples:
@@ -53,18 +54,20 @@ class Samples:
         generator = torch.Generator().manual_seed(seed_of(seed, stage, epoch, "order"))
         return torch.randperm(len(self), generator=generator)
 
-    def batch(self, rows: Tensor, seed: int) -> Batch:
-        """The samples of `rows` (host indices); `seed` decides all randomness of this step."""
+    def batch(self, rows: Tensor, seed: int, share: Share | None = None) -> Batch:
+        """The samples of `rows` (host indices), or a share of them; `seed` decides all randomness of this step."""
         lengths = self.lengths[rows]
         if self.sort:
             lengths, order = lengths.sort(descending=True, stable=True)
             rows = rows[order]
         on_device = rows.to(self.device, non_blocking=True)
         start, stop, user = self.start[on_device], self.stop[on_device], self.user[on_device]
-        history = windows(self.items, start, stop, self.window)
-        draw = StepDraw(seed, self.device)
+        history = everyone = windows(self.items, start, stop, self.window)
+        draw, own = StepDraw(seed, self.device), lengths
+        if share:
+            start, stop, user, history, own = (x[share.mine] for x in (start, stop, user, history, lengths))
         if self.kind == "prefix":
-            return Batch(user, history, self.items[stop], draw, lengths=lengths)
+            return Batch(user, history, self.items[stop], draw, None, lengths, share, everyone)
         target = windows(self.items, start + 1, stop + 1, self.window) if self.kind == "sequence" else history
-        slots = torch.nonzero_static(target.flatten(), size=int(lengths.sum())).squeeze(1)
-        return Batch(user, history, target, draw, slots, lengths)
+        slots = torch.nonzero_static(target.flatten(), size=int(own.sum())).squeeze(1)
+        return Batch(user, history, target, draw, slots, lengths, share, everyone)
