@@ -10,6 +10,7 @@ from typing import NoReturn
 from fave_bench.errors import BenchError
 
 Main = Callable[[Sequence[str] | None], int]
+_told: set[str] = set()
 
 
 class Parser(argparse.ArgumentParser):
@@ -53,8 +54,16 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def say_once(message: str, about: str) -> None:
+    """`say`, unless this command has said something `about` the same already."""
+    if about not in _told:
+        _told.add(about)
+        say(message)
+
+
 def entry(main: Main) -> NoReturn:
     """Run a verb and exit: a user's mistake is one sentence on stderr, never a traceback."""
+    _told.clear()
     try:
         code = main(None)
     except BenchError as error:
