@@ -24,7 +24,7 @@ window = 10
 blocks = 1
 {more}
 [training]
-batch_size = 64
+batch_size = {batch}
 [training.stages.{stages}
 [released]
 [paper.model]
@@ -45,21 +45,21 @@ def start_verb(verb: str, arguments: list[str], folder: Path, prepare: Callable[
 
 def ended(process: BaseProcess) -> int:
     """The exit status; minus the signal's number where it died of one."""
-    process.join(60)
+    process.join(240)
     assert process.exitcode is not None, "it hangs"
     return process.exitcode
 
 
-def small_world(folder: Path) -> Path:
-    """A data set `mine` and presets of small models below `folder`."""
+def small_world(folder: Path, batch: int = 64) -> Path:
+    """A data set `mine` and presets of small models, trained in steps of `batch` samples, below `folder`."""
     (folder / "data" / "mine").mkdir(parents=True)
     actions_csv(folder / "data" / "mine" / "mine.csv")
     presets = folder / "presets" / "default"
     presets.mkdir(parents=True)
-    (presets / "sasrec.toml").write_text(SMALL.format(width="d", more="", stages="train]\nepochs = 4"))
+    (presets / "sasrec.toml").write_text(SMALL.format(width="d", more="", batch=batch, stages="train]\nepochs = 4"))
     stages = "pretrain]\nepochs = 2\n[training.stages.finetune]\nepochs = 1"
     more = "tap = 1\ndecoder = [16, 16]\nsteps = 2"
-    (presets / "fave.toml").write_text(SMALL.format(width="width", more=more, stages=stages))
+    (presets / "fave.toml").write_text(SMALL.format(width="width", more=more, batch=batch, stages=stages))
     return folder
 
 

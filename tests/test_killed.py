@@ -1,9 +1,8 @@
 """SIGKILL at random moments: the same command once more ends as if nothing had happened, and nothing is left half.
 
-FAVE_BENCH_SLOW_TESTS=1 kills every verb at 20 moments instead of a few.
+In the suite a few kills of verbs at 60 users; with FAVE_BENCH_SLOW_TESTS=1 twenty, at the 1,000 of the demo set.
 """
 
-import os
 import random
 import shutil
 import signal
@@ -14,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nightly import NIGHTLY, grows
 from processes import ended, small_world, start_verb
 
 from fave_bench.files import TEMPORARY
 from fave_bench.records import Store
 from fave_bench.records.measurements import measurements
 
-MOMENTS = 20 if os.environ.get("FAVE_BENCH_SLOW_TESTS") else 3
+DATASET, BATCH, MOMENTS = ("demo", 1024, 20) if NIGHTLY else ("mine", 64, 3)
 ON_CPU = ["--device", "cpu"]
 
 
@@ -51,20 +51,21 @@ def files(folder: str) -> Callable[[Path], Any]:
 
 RESULTS = {"--results": "results"}
 CASES = [
-    Case("prepare", ["--dataset", "mine"], {"--from": "data/mine/mine.csv"}, files("cache")),
-    Case("run", ["--dataset", "mine", "--model", "sasrec", *ON_CPU], RESULTS, records),
-    Case("ablate", ["--datasets", "mine", *ON_CPU], RESULTS | {"--out": "out"}, records),
-    Case("measure", ["--what", "flops", "--models", "sasrec", "--datasets", "mine", *ON_CPU], RESULTS, rows),
+    Case("prepare", ["--dataset", DATASET], {} if NIGHTLY else {"--from": "data/mine/mine.csv"}, files("cache")),
+    Case("run", ["--dataset", DATASET, "--model", "sasrec", *ON_CPU], RESULTS, records),
+    Case("ablate", ["--datasets", DATASET, *ON_CPU], RESULTS | {"--out": "out"}, records),
+    Case("measure", ["--what", "flops", "--models", "sasrec", "--datasets", DATASET, *ON_CPU], RESULTS, rows),
     Case("table", ["--name", "overall"], RESULTS | {"--out": "out"}, files("out")),
 ]
 
 
+@grows
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.verb)
 def test_killed_at_any_moment_and_started_again_equals_undisturbed(tmp_path: Path, case: Case) -> None:
-    world = small_world(tmp_path)
+    world = small_world(tmp_path, BATCH)
     arguments = case.arguments + [word for o, place in case.places.items() for word in (o, str(world / place))]
     if case.verb == "table":  # which wants something to show
-        assert ended(start_verb("run", ["--dataset", "mine", "--model", "sasrec", *arguments[2:4]], world)) == 0
+        assert ended(start_verb("run", ["--dataset", DATASET, "--model", "sasrec", *arguments[2:4]], world)) == 0
 
     def through() -> float:
         began = time.perf_counter()
