@@ -56,8 +56,9 @@ def small_world(folder: Path, batch: int = 64) -> Path:
     actions_csv(folder / "data" / "mine" / "mine.csv")
     presets = folder / "presets" / "default"
     presets.mkdir(parents=True)
-    (presets / "sasrec.toml").write_text(SMALL.format(width="d", more="", batch=batch, stages="train]\nepochs = 4"))
-    stages = "pretrain]\nepochs = 2\n[training.stages.finetune]\nepochs = 1"
+    stages = "train]\nepochs = 4\nclip_norm = 0.1"
+    (presets / "sasrec.toml").write_text(SMALL.format(width="d", more="", batch=batch, stages=stages))
+    stages = "pretrain]\nepochs = 2\nclip_norm = 0.1\n[training.stages.finetune]\nepochs = 1\nclip_norm = 0.1"
     more = "tap = 1\ndecoder = [16, 16]\nsteps = 2"
     (presets / "fave.toml").write_text(SMALL.format(width="width", more=more, batch=batch, stages=stages))
     return folder

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from nightly import NIGHTLY, grows
 from processes import small_world
 
+from fave_bench.models import registry
 from fave_bench.records import Record, Store
 from fave_bench.runner import Run, Spec
 from fave_bench.training.loop import Stopped
@@ -16,10 +18,8 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    world = small_world(tmp_path)
-    monkeypatch.setenv("FAVE_BENCH_DATA", str(world / "data"))
-    monkeypatch.setattr("fave_bench.presets.FOLDER", world / "presets")
-    return world
+    monkeypatch.setenv("FAVE_BENCH_DATA", str(tmp_path / "data"))
+    return small_world(tmp_path)
 
 
 def in_pieces(run: Run, store: Store) -> tuple[Record, int]:
@@ -34,15 +34,28 @@ def in_pieces(run: Run, store: Store) -> tuple[Record, int]:
     raise AssertionError
 
 
-@pytest.mark.parametrize(("model", "setting"), [("fave", "released"), ("fave", "paper"), ("sasrec", "released")])
-def test_a_run_in_many_pieces_equals_one_in_one_piece(world: Path, model: str, setting: str) -> None:
-    """A question comes after every step and before every tile of users, so that all epochs of all stages are cut."""
-    run = Run(Spec("mine", model, setting, overrides={"training.batch_size": 24}), CPU)
+def assert_pieces_equal_the_whole(run: Run, world: Path) -> None:
     whole = run.execute(Store(world / "whole"))
     pieces, stops = in_pieces(run, Store(world / "pieces"))
-    stages = run.plan.training.stages.values()
-    assert stops > sum(stage.epochs for stage in stages)
+    assert stops >= sum(stage.epochs for stage in run.plan.training.stages.values())
     assert (pieces.metrics, pieces.files) == (whole.metrics, whole.files), "ranks, lists and weights, to the bit"
     looks = [[look.model_dump(exclude={"seconds"}) for look in record.training.curve] for record in (pieces, whole)]
     assert looks[0] == looks[1]
     assert (pieces.training.epochs, pieces.training.best_epoch) == (whole.training.epochs, whole.training.best_epoch)
+
+
+@pytest.mark.parametrize(("model", "setting"), [("fave", "released"), ("fave", "paper"), ("sasrec", "released")])
+def test_a_run_in_many_pieces_equals_one_in_one_piece(
+    world: Path, monkeypatch: pytest.MonkeyPatch, model: str, setting: str
+) -> None:
+    """A question comes after every step and before every tile of users, so that all epochs of all stages are cut."""
+    monkeypatch.setattr("fave_bench.presets.FOLDER", world / "presets")
+    assert_pieces_equal_the_whole(Run(Spec("mine", model, setting, overrides={"training.batch_size": 24}), CPU), world)
+
+
+@grows
+@pytest.mark.skipif(not NIGHTLY, reason="trains every model; set FAVE_BENCH_SLOW_TESTS=1")
+@pytest.mark.parametrize("model", [name for name in registry.names() if registry.load(name).samples != "none"])
+def test_so_does_every_model_as_its_preset_has_it(world: Path, model: str) -> None:
+    spec = Spec("mine", model, epochs=1, overrides={"training.batch_size": 24})
+    assert_pieces_equal_the_whole(Run(spec, CPU), world)

@@ -179,6 +179,7 @@ class Trainer:
 
     def _enter(self, name: str, saved: Saved | None) -> _Progressing:
         stage = self.training.stages[name]
+        self.model.zero_grad()  # what this stage freezes keeps the last one's gradients, and clipping would count them
         optimizer = make_optimizer(self.model, self.training, stage)
         execution = CompiledStep(self.model, wanted=self.compiled)
         if not saved or not self.path:
