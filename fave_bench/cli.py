@@ -11,6 +11,7 @@ from fave_bench import launcher
 from fave_bench.errors import BenchError, UsageError
 
 Main = Callable[[Sequence[str] | None], int]
+_told: set[str] = set()
 
 
 class Parser(argparse.ArgumentParser):
@@ -54,11 +55,19 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def say_once(message: str, about: str) -> None:
+    """`say`, unless this command has said something `about` the same already."""
+    if about not in _told:
+        _told.add(about)
+        say(message)
+
+
 def entry(main: Main, *, shares: bool = False) -> NoReturn:
     """Run a verb and exit: a user's mistake is one sentence on stderr, never a traceback.
 
     `shares`: the verb shares its work between the processes that torchrun starts.
     """
+    _told.clear()
     with launcher.only_the_main_one_speaks():
         code = _code(main, shares)
     sys.exit(code)

@@ -18,7 +18,8 @@ TEMPORARY = ".fave-bench.tmp"
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary neighbour of `path`; on success fsync and rename it over `path`, else remove it."""
+    """Open a temporary neighbour of `path`; on success fsync it, rename it over `path` and fsync the folder, else
+    remove it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path.parent)
     descriptor, temporary = _temporary(path)
@@ -29,6 +30,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)  # before closing, which ends the lock
+            _sync(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -70,6 +72,16 @@ def _sweep(folder: Path) -> None:
         with suppress(OSError), left.open("rb") as file:
             if try_lock(file):
                 left.unlink()
+
+
+def _sync(folder: Path) -> None:
+    """Make a renaming in `folder` outlast a power cut, where the system syncs folders at all."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _umask() -> int:

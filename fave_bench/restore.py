@@ -1,6 +1,7 @@
 """The trained model behind a record, built again from its configuration and its weights."""
 
 import torch
+from torch import Tensor
 
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import SPLITS
@@ -8,6 +9,7 @@ from fave_bench.errors import BenchError
 from fave_bench.models import registry
 from fave_bench.models.contract import GenerativeRecommender, Recommender
 from fave_bench.records import Record, Store
+from fave_bench.training.saved import require_like
 from fave_bench.trees import at
 
 
@@ -28,10 +30,18 @@ def restore(store: Store, record: Record, sequences: Sequences, device: torch.de
     model.fit(sequences, SPLITS[record.dataset.split](sequences))
     for stage in stages(record):
         model.enter_stage(stage)
-    model.load_state_dict(store.weights(record))
+    _take(store.weights(record), model, record.key)
     if isinstance(model, GenerativeRecommender) and record.inference:
         _check_steps(model.sampler_steps(), record.inference.steps, record.key)
     return model.eval()
+
+
+def _take(weights: dict[str, Tensor], model: Recommender, key: str) -> None:
+    try:
+        require_like(weights, model.state_dict())
+    except ValueError as error:
+        raise BenchError(f"the weights of run {key} are not those of its configuration: {error}") from None
+    model.load_state_dict(weights)
 
 
 def stages(record: Record) -> list[str]:

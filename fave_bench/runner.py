@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from fave_bench import data, presets
-from fave_bench.cli import say
+from fave_bench.cli import say_once
 from fave_bench.data.items import genre_matrix
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import SPLITS, Split
@@ -37,7 +37,7 @@ from fave_bench.randomness import seed_of
 from fave_bench.records import Record, Store, key_of
 from fave_bench.records.run_file import RECORD, dumps, read
 from fave_bench.training.ends import StageEnds, end_keys
-from fave_bench.training.loop import Outcome, Trainer
+from fave_bench.training.loop import Outcome, Stopped, Trainer
 from fave_bench.training.samples import Samples
 from fave_bench.trees import shorter
 
@@ -160,7 +160,7 @@ class Run:
         try:
             return read(folder)
         except BenchError as error:
-            say(f"{self} will be repeated: {error}")
+            say_once(f"{self} will be repeated: {error}", str(error))
             return None
 
     def work(self, store: Store) -> Path:
@@ -234,7 +234,8 @@ class Run:
         model = self._model()
         ends = self._ends(store, model, self.device) if share_stages else None
         outcome = self._train(model, self.checkpoint(store), interrupted, ends)
-        timed = {"validation": self._last_look or self._rank(model, "validation"), "test": self._rank(model, "test")}
+        validation = self._last_look or self._rank(model, "validation", interrupted)
+        timed = {"validation": validation, "test": self._rank(model, "test", interrupted)}
         ranks = {phase: phase_ranks for phase, (phase_ranks, _) in timed.items()}
         seconds = {f"{phase}_seconds": s for phase, (_, s) in timed.items()}
 
@@ -269,9 +270,9 @@ class Run:
         }
         return StageEnds(store.root / WORK / "stages", end_keys(model, self.plan.training, given), self.key)
 
-    def _look(self, model: Recommender) -> ByProtocol:
+    def _look(self, model: Recommender, interrupted: Callable[[], bool]) -> ByProtocol:
         """Validation metrics; the ranks behind them are kept, as they are final if these weights turn out to be."""
-        self._last_look = self._rank(model, "validation")
+        self._last_look = self._rank(model, "validation", interrupted)
         return metrics_of(self._last_look[0])
 
     def _train(
@@ -285,7 +286,7 @@ class Run:
             model,
             samples,
             self.plan.training,
-            self._look,
+            lambda model: self._look(model, interrupted),
             seed=self.spec.seed,
             checkpoint_path=checkpoint,
             interrupted=interrupted,
@@ -298,15 +299,26 @@ class Run:
             self._last_look = None
         return outcome
 
-    def _rank(self, model: Recommender, phase: str) -> tuple[PhaseRanks, float]:
-        """Ranks of one phase, and the wall-clock seconds that encoding, sampling, scoring and ranking took."""
+    def _rank(self, model: Recommender, phase: str, interrupted: Callable[[], bool]) -> tuple[PhaseRanks, float]:
+        """Ranks of one phase, and the wall-clock seconds that encoding, sampling, scoring and ranking took.
+
+        Raises Stopped when interrupted: what was trained is in the checkpoint. Several processes finish first, as they
+        rank different users and could not stop at one place.
+        """
+
+        def pause() -> None:
+            if self.world.size == 1 and interrupted():
+                raise Stopped
+
         items = torch.as_tensor(self.sequences.items, dtype=torch.int64, device=self.device)
         questions = self.split.validation if phase == "validation" else self.split.test
         began = time.perf_counter()
         seed = seed_of(self.spec.seed, "draw", phase)
         lists = LIST_LENGTH if phase == "test" else 0
         window = self.plan.model_config.window
-        ranks = rank_phase(model, items, questions, window=window, seed=seed, lists=lists, world=self.world)
+        ranks = rank_phase(
+            model, items, questions, window=window, seed=seed, lists=lists, world=self.world, pause=pause
+        )
         return ranks, time.perf_counter() - began
 
     def _diversity(self, model: Recommender, test: PhaseRanks, spaces: Spaces) -> dict[str, Any]:

@@ -25,7 +25,7 @@ window = 10
 blocks = 1
 {more}
 [training]
-batch_size = 64
+batch_size = {batch}
 [training.stages.{stages}
 [released]
 [paper.model]
@@ -64,16 +64,17 @@ def ended(process: BaseProcess, seconds: float = 60) -> int:
     return process.exitcode
 
 
-def small_world(folder: Path) -> Path:
-    """A data set `mine` and presets of small models below `folder`."""
+def small_world(folder: Path, batch: int = 64) -> Path:
+    """A data set `mine` and presets of small models, trained in steps of `batch` samples, below `folder`."""
     (folder / "data" / "mine").mkdir(parents=True)
     actions_csv(folder / "data" / "mine" / "mine.csv")
     presets = folder / "presets" / "default"
     presets.mkdir(parents=True)
-    (presets / "sasrec.toml").write_text(SMALL.format(width="d", more="", stages="train]\nepochs = 4"))
-    stages = "pretrain]\nepochs = 2\n[training.stages.finetune]\nepochs = 1"
+    stages = "train]\nepochs = 4\nclip_norm = 0.1"
+    (presets / "sasrec.toml").write_text(SMALL.format(width="d", more="", batch=batch, stages=stages))
+    stages = "pretrain]\nepochs = 2\nclip_norm = 0.1\n[training.stages.finetune]\nepochs = 1\nclip_norm = 0.1"
     more = "tap = 1\ndecoder = [16, 16]\nsteps = 2"
-    (presets / "fave.toml").write_text(SMALL.format(width="width", more=more, stages=stages))
+    (presets / "fave.toml").write_text(SMALL.format(width="width", more=more, batch=batch, stages=stages))
     return folder
 
 

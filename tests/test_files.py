@@ -4,6 +4,7 @@ import errno
 import fcntl
 import io
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -88,7 +89,9 @@ FAULTS: dict[str, Callable[[Any], None]] = {
     "stopped before renaming": stops(Path, "replace", "before", CTRL_C),
     "renaming fails": stops(Path, "replace", "before", OSError(errno.EIO, os.strerror(errno.EIO))),
     "stopped after renaming": stops(Path, "replace", "after", CTRL_C),
+    "stopped at the folder's fsync": lambda patch: stops(os, "fsync", "before", CTRL_C, after=1)(patch),
 }
+RENAMED = ("stopped after renaming", "stopped at the folder's fsync")
 
 
 @contextmanager
@@ -119,7 +122,7 @@ def test_the_old_or_the_new_and_nothing_else(
     assert old != new
     with fault(name), pytest.raises((OSError, KeyboardInterrupt, BenchError)):
         write(tmp_path / "tried", 2)
-    assert contents(tmp_path / "tried") == (new if name == "stopped after renaming" else old)
+    assert contents(tmp_path / "tried") == (new if name in RENAMED else old)
     write(tmp_path / "tried", 2)
     assert contents(tmp_path / "tried") == new, "the next try finds nothing in its way"
 
@@ -168,6 +171,23 @@ def test_one_that_is_swept_before_it_is_locked_is_made_again(tmp_path: Path, mon
     monkeypatch.setattr(tempfile, "mkstemp", mkstemp)
     write_text(tmp_path / "a", "text")
     assert len(made) == 2 and contents(tmp_path) == {"a": b"text"}
+
+
+def test_the_file_and_then_its_folder_are_synced_and_a_folder_that_cannot_be_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, synced = os.fsync, []
+
+    def fsync(descriptor: int) -> None:
+        synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), contents(tmp_path)))
+        if synced[-1][0]:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        usual(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_text(tmp_path / "a", "text")
+    assert [is_folder for is_folder, _ in synced] == [False, True]
+    assert "a" not in synced[0][1] and synced[1][1] == contents(tmp_path) == {"a": b"text"}
 
 
 def test_without_locks_writing_works_and_nothing_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

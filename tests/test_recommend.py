@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from helpers import add_run
 
 from fave_bench import data, prepare, recommend, run
@@ -155,3 +156,16 @@ def test_an_ambiguous_prefix_is_not_guessed(tmp_path: Path) -> None:
     first = next(key[0] for key in keys if sum(other[0] == key[0] for other in keys) > 1)
     with pytest.raises(BenchError, match="could be any of"):
         recommend.main(["--run", first, "--user", "0", "--results", str(store.root)])
+
+
+def test_weights_that_are_not_of_the_run_s_configuration_are_one_sentence(
+    markov: tuple[Store, Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, record = markov
+    weights = store.weights(record)
+    asked = ["--run", record.key, "--history", "item 1,item 2", "--device", "cpu", "--results", str(store.root)]
+    for name, tensor in weights.items():
+        for other in (tensor[1:], tensor.double() if tensor.dtype != torch.double else tensor.float()):
+            monkeypatch.setattr(Store, "weights", lambda *_, found=weights | {name: other}: found)
+            with pytest.raises(BenchError, match=f"not those of its configuration: {name} is not a tensor"):
+                recommend.main(asked)

@@ -156,6 +156,22 @@ def test_one_failed_run_does_not_sink_a_campaign(csv, tmp_path, capsys, monkeypa
     assert not list((tmp_path / "results").rglob("failed.json"))
 
 
+def test_a_damaged_record_is_named_once_by_each_command_and_then_made_again(csv, tmp_path, capsys, monkeypatch):
+    prepare.main(["--dataset", "mine", "--from", str(csv)])
+    monkeypatch.setitem(campaign.PROFILES, "demo", campaign.Profile("test", ("mine",), (0,), None, False))
+    arguments = ["--profile", "demo", "--models", "popularity", "markov", "--device", "cpu"]
+    arguments += ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "tables")]
+    assert ending(campaign.main, arguments) == 0
+    ranks = [path.read_bytes() for path in sorted((tmp_path / "results").rglob("ranks.npz"))]
+    for path in (tmp_path / "results").rglob("ranks.npz"):
+        path.write_bytes(b"")
+    for again in ([*arguments, "--plan"], arguments):
+        capsys.readouterr()
+        assert ending(campaign.main, again) == 0
+        assert capsys.readouterr().err.count("does not match the checksum") == 2, "once a record"
+    assert [path.read_bytes() for path in sorted((tmp_path / "results").rglob("ranks.npz"))] == ranks
+
+
 def test_without_any_real_dataset_the_default_profile_runs_on_synthetic_data_and_says_so(tmp_path, capsys, monkeypatch):
     from fave_bench import data
     from fave_bench.errors import BenchError

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from processes import ended, small_world, start_verb
 
+from fave_bench import runner
+from fave_bench.evaluation import ranks
 from fave_bench.records import Store
 from fave_bench.training import loop
 
@@ -34,11 +36,34 @@ def every_step_takes(seconds: float, begun: Path) -> None:
     loop.train_step = slow
 
 
-def started(verb: str, arguments: list[str], world: Path, seconds: float):
-    """A verb in the middle of a training step."""
+def every_tile_of_test_users_takes(seconds: float, begun: Path) -> None:
+    """From now on, in tiles of eight users, and `begun` says that the first has begun."""
+    usual = runner.rank_phase
+
+    def slow(*arguments, pause, **options):
+        def paused() -> None:
+            pause()
+            if options["lists"]:
+                begun.touch()
+                time.sleep(seconds)
+
+        return usual(*arguments, pause=paused, **options)
+
+    runner.rank_phase, ranks.TILE_ROWS = slow, 8
+
+
+def no_step_is_taken() -> None:
+    def never(*arguments, **options):
+        raise AssertionError("a step was taken")
+
+    loop.train_step = never
+
+
+def started(verb: str, arguments: list[str], world: Path, seconds: float, slow=every_step_takes):
+    """A verb in the middle of a training step, or of something else that is `slow`."""
     begun = world / "begun"
     there = [*arguments, "--device", "cpu", "--results", str(world / "results")]
-    process = start_verb(verb, there, world, partial(every_step_takes, seconds, begun))
+    process = start_verb(verb, there, world, partial(slow, seconds, begun))
     while not begun.exists():
         assert process.is_alive()
         time.sleep(0.01)
@@ -78,3 +103,17 @@ def test_a_second_signal_ends_at_once(world, number):
     assert ended(process) == (130 if number == signal.SIGINT else -signal.SIGTERM)
     assert time.monotonic() - began < 5
     assert "Traceback" not in (world / "said").read_text()
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_signal_while_ranking_ends_before_the_next_tile_and_the_rest_is_only_ranked(world, number):
+    process = started("run", RUN, world, 0.5, slow=every_tile_of_test_users_takes)
+    began = time.monotonic()
+    os.kill(process.pid, number)
+    assert ended(process) == 128 + number
+    assert time.monotonic() - began < 0.5 * 60 / 8, "all tiles would take longer"
+    assert contents(world / "results") == {} and "Traceback" not in (world / "said").read_text()
+    there = [*RUN, "--device", "cpu", "--results"]
+    assert ended(start_verb("run", [*there, str(world / "results")], world, no_step_is_taken)) == 0
+    assert ended(start_verb("run", [*there, str(world / "alone")], world)) == 0
+    assert contents(world / "results") == contents(world / "alone") != {}

@@ -13,11 +13,12 @@ from typing import IO
 
 from fave_bench.errors import BenchError
 
-BLOCK = 1 << 20
+BLOCK = 1 << 17
 LONGEST_LINE = 1 << 24
 """Bytes. The longest honest line is one user's whole history; a bomb of zeros has none at all."""
-FREELY, EXPANSION = 1 << 26, 100
-"""Bytes that any archive may unpack to, and per byte of a larger one: text packs 3 to 10 times, a bomb 1,000 times."""
+STRETCH, EXPANSION = 1 << 24, 100
+"""No STRETCH unpacked bytes in a row may come from less than one packed byte in EXPANSION: text packs 3 to 10 times,
+a bomb 1,000 times."""
 ZIP_TROUBLE = (KeyError, NotImplementedError, RuntimeError, UnicodeError, struct.error)
 """What zipfile raises besides for a name that is not there, a method it lacks, a password, and numbers out of range."""
 GZIP, ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
@@ -43,11 +44,11 @@ class Source:
             return bool(self.member) or file.read(2) == GZIP
 
     @contextmanager
-    def open(self) -> Iterator[IO[bytes]]:
+    def open(self) -> "Iterator[Bounded]":
         """The decompressed bytes; whatever is wrong with the container becomes one sentence."""
         try:
             with self.path.open("rb") as raw:
-                yield from self._decompressed(raw)
+                yield from (Bounded(self.name, raw, file) for file in self._decompressed(raw))
         except EOFError as error:
             raise BenchError(f"{self.name}: the file is truncated ({error}); get it again") from error
         except (gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, *ZIP_TROUBLE) as error:
@@ -74,13 +75,9 @@ class Source:
 
     def lines(self) -> Iterator[bytes]:
         """Lines without their ends. Raises BenchError on one longer than `LONGEST_LINE`."""
-        allowed, seen = self._allowed(), 0
         with self.open() as file:
             rest = b""
             while block := file.read(BLOCK):
-                seen += len(block)
-                if seen > allowed:
-                    raise BenchError(f"{self.name}: refused, because it unpacks to more than {allowed >> 20:,} MiB")
                 parts = (rest + block).replace(b"\r\n", b"\n").split(b"\n")
                 rest = parts.pop()
                 if len(rest) > LONGEST_LINE:
@@ -89,12 +86,6 @@ class Source:
             if rest:
                 yield rest
 
-    def _allowed(self) -> int:
-        try:
-            return max(FREELY, EXPANSION * self.path.stat().st_size)
-        except OSError as error:
-            raise BenchError(f"{self.path}: {error.strerror or error}") from error
-
     def numbered(self) -> Iterator[tuple[int, bytes]]:
         """Lines that are not blank, with their numbers from 1."""
         return ((number, line) for number, line in enumerate(self.lines(), 1) if line.strip())
@@ -102,6 +93,27 @@ class Source:
     def error(self, line: int, what: str) -> BenchError:
         """What is wrong at a line, counted from 1."""
         return BenchError(f"{self.name}, line {line}: {what}")
+
+
+class Bounded:
+    """A decompressed stream that goes on only while it comes from enough packed bytes."""
+
+    def __init__(self, name: str, packed: IO[bytes], unpacked: IO[bytes]) -> None:
+        self.name, self.packed, self.unpacked = name, packed, unpacked
+        self.stretch, self.began = 0, packed.tell()
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes, none at the end. Raises BenchError for a bomb."""
+        block = self.unpacked.read(size)
+        self.stretch += len(block)
+        if self.stretch > STRETCH:
+            if self.stretch > EXPANSION * (self.packed.tell() - self.began):
+                raise BenchError(
+                    f"{self.name}: refused, because {STRETCH >> 20} MiB in a row unpack from less than a "
+                    f"{EXPANSION}th of that, as no text does"
+                )
+            self.stretch, self.began = 0, self.packed.tell()
+        return block
 
 
 def is_zip(path: Path) -> bool:

@@ -1,6 +1,6 @@
 """Exact ranks of every user of a phase, under both protocols, from one pass over the scores."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -50,6 +50,7 @@ class _Ranker:
     seed: int
     lists: int
     precision: str
+    pause: Callable[[], object]
 
     def tiles(self, asked: _Questions, length: LongArray, size: int, world: World) -> Iterator[tuple[Tensor, Tensor]]:
         """`tile` for `size` users at a time; `length` (E,) is that of their histories, known without asking the device.
@@ -58,6 +59,7 @@ class _Ranker:
         tile: what a tile holds does not depend on how many they are.
         """
         for first in range(world.rank * size, len(asked), world.size * size):
+            self.pause()
             window = int(length[first : first + size].max()) if self.model.padding_free else self.window
             yield from replace(self, window=window).tile(asked.rows(first, first + size))
 
@@ -101,18 +103,19 @@ def rank_phase(
     lists: int = 0,
     precision: Literal["fp32", "bf16"] = "fp32",
     world: World = ALONE,
+    pause: Callable[[], object] = bool,
 ) -> PhaseRanks:
     """Counts of candidates above and level with each target, for protocols `released` and `filtered`.
 
     `items` is ``Sequences.items`` as a tensor on the model's device, `window` the history length the model sees, and
     `seed` keys each user's inference noise. `tile` overrides the number of users scored at once, `lists` asks for that
     many best items of the filtered protocol, and `precision` is the arithmetic of the model, not of the comparison,
-    which is float32. The processes of `world` share the tiles, and each returns what all have found. Given the same
-    scores, nothing returned depends on `tile` or `world`. Users of a model that is `padding_free` are scored by rising
-    length of history, in windows no longer than it. Raises BenchError for scores of a wrong shape or not finite. Rank:
-    Krichene & Rendle (2020), ties counted as half.
+    which is float32. The processes of `world` share the tiles, and each returns what all have found; `pause` is called
+    before every tile, and may raise. Given the same scores, nothing returned depends on `tile` or `world`. Users of a
+    model that is `padding_free` are scored by rising length of history, in windows no longer than it. Raises BenchError
+    for scores of a wrong shape or not finite. Rank: Krichene & Rendle (2020), ties counted as half.
     """
-    ranker = _Ranker(model, items, window, seed, lists, precision)
+    ranker = _Ranker(model, items, window, seed, lists, precision, pause)
     length = np.clip(phase.stop - phase.start, 1, window)
     order = np.argsort(length, kind="stable") if model.padding_free else np.arange(len(length))
     columns = (phase.users, phase.start, phase.stop)

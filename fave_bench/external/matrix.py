@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from fave_bench.data.sequences import Sequences
-from fave_bench.data.source import EXPANSION, FREELY
+from fave_bench.data.source import EXPANSION
 from fave_bench.data.splits import LongArray
 from fave_bench.errors import BenchError
 
+FREELY = 1 << 26
+"""Bytes that any archive may unpack to; a larger one by `EXPANSION` at most, as its members' sizes tell in advance."""
 NUMBERS = "biuf"
 """Kinds of dtype: truth, integers, floats."""
 SPARSE = {"csr", "csc", "coo"}

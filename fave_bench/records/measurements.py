@@ -12,7 +12,7 @@ from typing import Literal, cast
 
 from pydantic import ConfigDict, Field, FiniteFloat, ValidationError
 
-from fave_bench.cli import say
+from fave_bench.cli import say_once
 from fave_bench.errors import BenchError
 from fave_bench.files import write_text
 from fave_bench.records.geometry_rows import PriorsRow, TrajectoriesRow
@@ -149,7 +149,7 @@ def measurements(root: Path, what: What) -> Iterator[Measurement]:
         try:
             yield read(path)
         except BenchError as error:
-            say(f"warning: skipped a damaged measurement: {error}")
+            say_once(f"warning: skipped a damaged measurement: {error}", str(error))
 
 
 def read(path: Path) -> Measurement:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fave_bench.cli import say
+from fave_bench.cli import say_once
 from fave_bench.errors import BenchError
 from fave_bench.evaluation.metrics import check_consistency, metrics_of
 from fave_bench.evaluation.phase_ranks import PhaseRanks
@@ -51,7 +51,7 @@ class Store:
             try:
                 return read(folder)
             except BenchError as error:
-                say(f"replacing a damaged record: {error}")
+                say_once(f"replacing a damaged record: {error}", str(error))
         with _all_or_nothing(folder):
             siblings.save_ranks(folder, ranks)
             if lists is not None:
@@ -63,13 +63,13 @@ class Store:
         return stored
 
     def records(self, dataset: str = "[!.]*", model: str = "*") -> Iterator[Record]:
-        """All valid records, or those of one dataset or model, by dataset, model and key; a damaged one is named on
-        stderr and left out."""
+        """All valid records, or those of one dataset or model, by dataset, model and key; a damaged one is left out,
+        and named once a command."""
         for path in sorted(self.root.glob(f"{dataset}/{model}/*/{RECORD}")):
             try:
                 yield read(path.parent)
             except BenchError as error:
-                say(f"warning: skipped a damaged record: {error}")
+                say_once(f"warning: skipped a damaged record: {error}", str(error))
 
     def find(self, key: str) -> Record:
         """The one record whose key is, or begins with, `key`; BenchError where there is none, or more than one."""

@@ -8,10 +8,10 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from fave_bench.locking import alone
@@ -20,9 +20,10 @@ from fave_bench.training import checkpoint
 from fave_bench.training.config import Training
 
 
-@dataclass(frozen=True)
-class End:
+class End(BaseModel):
     """A stage that is over."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     run: str
     """Key of the run that trained it."""
@@ -51,7 +52,7 @@ class StageEnds:
         if saved is None:
             return None
         with self.applying(stage):
-            return End(**saved)
+            return End.model_validate(saved)
 
     def applying(self, stage: str) -> AbstractContextManager[None]:
         """Raise BenchError where what `load` gave does not fit the run."""

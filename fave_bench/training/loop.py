@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import torch
+from pydantic import ConfigDict, Field, FiniteFloat, NonNegativeInt, TypeAdapter
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -20,6 +21,7 @@ from fave_bench.errors import BenchError
 from fave_bench.locking import Busy
 from fave_bench.models.contract import Recommender
 from fave_bench.randomness import seed_of
+from fave_bench.records.schema import Look, StoppedBecause
 from fave_bench.shares import Share
 from fave_bench.training import checkpoint
 from fave_bench.training.compiling import CompiledStep
@@ -29,6 +31,7 @@ from fave_bench.training.gradients import GradientSum
 from fave_bench.training.optimizer import make_optimizer, set_learning_rate
 from fave_bench.training.progress import Progress
 from fave_bench.training.samples import Samples
+from fave_bench.training.saved import Saved, require_like, require_state_of
 from fave_bench.training.step import train_step
 from fave_bench.training.stopping import EarlyStopping, Metrics
 
@@ -39,27 +42,37 @@ REPORT_EVERY = 50
 
 Validate = Callable[[Recommender], Metrics]
 State = dict[str, Tensor]
+Amount = Annotated[FiniteFloat, Field(ge=0)]
 
 
 @dataclass
 class Outcome:
     """What training did, as a record tells it."""
 
-    epochs: float = 0.0
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    epochs: Amount = 0.0
     """Passes over the samples, all stages together; a fraction when a budget ended one."""
-    best_epoch: int = 0
+    best_epoch: NonNegativeInt = 0
     """Epoch of the weights kept, within the last stage; 0 where none was kept."""
-    stopped_because: str = "converged"
+    stopped_because: StoppedBecause = "converged"
     """`converged` (patience), `epochs` (the stage's limit) or `budget` (the clock)."""
-    seconds: float = 0.0
+    seconds: Amount = 0.0
     """Spent on steps; looks at validation are not counted."""
-    samples: int = 0
+    samples: NonNegativeInt = 0
     ended_on_best: bool = False
     """Whether the weights kept are those of the last look at validation."""
     curve: list[dict[str, Any]] = field(default_factory=list)
     """One entry per look at validation, in the shape of records.schema.Look."""
     shared: dict[str, str] = field(default_factory=dict)
     """Stage -> key of the run that trained it, where it was not this one."""
+
+    @classmethod
+    def of(cls, saved: dict[str, Any]) -> "Outcome":
+        """The inverse of `vars`; ValueError for what a record could not tell."""
+        outcome: Outcome = TypeAdapter(cls).validate_python(saved)
+        TypeAdapter(list[Look]).validate_python(outcome.curve)
+        return outcome
 
     @property
     def samples_per_second(self) -> float:
@@ -91,10 +104,11 @@ class Trainer:
     """Trains one model through its stages; `run` returns with the best weights loaded.
 
     `interrupted` is asked after every step: once it says yes, the state is saved to `checkpoint_path` and `Stopped`
-    is raised; the same call then goes on from there, to the same end. `ends` are stages that other runs have in common
-    with this one: what is there is taken over, what is not is left there. Where there are more processes in `world`,
-    they share every batch and come to the same weights; `interrupted` says yes to all if it does to one, the main
-    process's clock is everybody's, and it alone writes checkpoints, which do not depend on how many there are.
+    is raised, as it is when `validate` raises it; the same call then goes on from there, to the same end. `ends` are
+    stages that other runs have in common with this one: what is there is taken over, what is not is left there. Where
+    there are more processes in `world`, they share every batch and come to the same weights; `interrupted` says yes to
+    all if it does to one, the main process's clock is everybody's, and it alone writes checkpoints, which do not depend
+    on how many there are.
     """
 
     def __init__(
@@ -110,20 +124,27 @@ class Trainer:
 
     def run(self) -> Outcome:
         """Train; raises BenchError naming the terms when a loss is not finite, Stopped when interrupted."""
-        saved = self.world.from_main(lambda: checkpoint.load(self.path) if self.path else None) or {}
-        if saved and self.path:
-            with checkpoint.applying(self.path):
-                self._go_on_from(saved["outcome"], saved["stage"])
-        begun = saved.get("stage")
+        saved = self._saved()
+        begun = saved.stage if saved else None
         for name in (name for name, stage in self.training.stages.items() if stage.epochs):
             self.model.enter_stage(name)
             if begun in (None, name):
                 with self._alone(name):
                     self._through(name, saved)
-                begun, saved = None, {}
+                begun, saved = None, None
         return self.outcome
 
-    def _through(self, name: str, saved: dict[str, Any]) -> None:
+    def _saved(self) -> Saved | None:
+        """Where an earlier attempt was; its outcome up to there is taken up."""
+        content = self.world.from_main(lambda: checkpoint.load(self.path) if self.path else None)
+        if content is None or self.path is None:
+            return None
+        with checkpoint.applying(self.path):
+            saved = Saved.model_validate(content)
+            self._go_on_from(saved.outcome, saved.stage)
+        return saved
+
+    def _through(self, name: str, saved: Saved | None) -> None:
         """One stage: from the checkpoint, or from its end where another run has been there, or from its beginning."""
         if not saved and self._taken_over(name):
             return
@@ -152,44 +173,50 @@ class Trainer:
             return False
         with self.ends.applying(name):
             self._go_on_from(end.outcome, name)
+            require_like(end.weights, self.model.state_dict())
             self.model.load_state_dict(end.weights)
         if end.run != self.ends.run:
             self.outcome.shared[name] = end.run
         return True
 
     def _go_on_from(self, outcome: dict[str, Any], stage: str) -> None:
-        if stage not in self.training.stages:
+        if stage not in self.training.stages or not self.training.stages[stage].epochs:
             raise ValueError(f"no stage {stage}")
-        self.outcome = Outcome(**outcome)
+        self.outcome = Outcome.of(outcome)
         self.clock_zero = time.monotonic() - self.outcome.seconds
 
-    def _enter(self, name: str, saved: dict[str, Any]) -> _Progressing:
+    def _enter(self, name: str, saved: Saved | None) -> _Progressing:
         stage = self.training.stages[name]
+        self.model.zero_grad()  # what this stage freezes keeps the last one's gradients, and clipping would count them
         optimizer = make_optimizer(self.model, self.training, stage)
         how = (optimizer, GradientSum(self.world, self.model), CompiledStep(self.model, wanted=self.compiled))
         if not saved or not self.path:
             return _Progressing(name, stage, *how, EarlyStopping(stage), self._weights())
         with checkpoint.applying(self.path):
-            self.model.load_state_dict(saved["best"])  # only to see whether it fits
-            self.model.load_state_dict(saved["model"])
-            optimizer.load_state_dict(saved["optimizer"])
-            totals = {term: value.to(self.samples.device) for term, value in saved["totals"].items()}
-            stopping = EarlyStopping(stage, **saved["stopping"])
-            position = (int(saved["epoch"]), int(saved["step"]), totals)
-        return _Progressing(name, stage, *how, stopping, saved["best"], *position)
+            saved.require_within(stage.epochs, -(-len(self.samples) // self.training.batch_size))
+            for weights in (saved.best, saved.model):
+                require_like(weights, self.model.state_dict())
+            require_state_of(optimizer, saved.optimizer)
+            self.model.load_state_dict(saved.model)
+            optimizer.load_state_dict(saved.optimizer)
+        totals = {term: value.to(self.samples.device) for term, value in saved.totals.items()}
+        stopping = EarlyStopping(stage, **saved.stopping.model_dump())
+        return _Progressing(name, stage, *how, stopping, saved.best, saved.epoch, saved.step, totals)
 
     def _stage(self, at: _Progressing, limit: float) -> None:
-        size, done = len(self.samples), at.epoch * len(self.samples) + at.step * self.training.batch_size
+        size = len(self.samples)
+        done = at.epoch * size + min(size, at.step * self.training.batch_size)
         deadline = self.clock_zero + limit if limit < float("inf") else None
-        out_of_time = self.outcome.seconds >= limit
+        out_of_time = not at.step and self.outcome.seconds >= limit  # a pass that has begun wants its look
         with Progress(f"{self.model.title} {at.name}", at.stage.epochs * size, done, deadline) as progress:
             while at.epoch < at.stage.epochs and not at.stopping.exhausted and not out_of_time:
                 losses, share = self._epoch(at, limit, progress)
                 out_of_time = self.outcome.seconds >= limit
-                self.outcome.epochs += share
-                at.epoch, at.step, at.totals = at.epoch + 1, 0, {}
-                if at.epoch % at.stage.evaluate_every == 0 or at.epoch == at.stage.epochs or out_of_time:
+                passes = at.epoch + 1
+                if passes % at.stage.evaluate_every == 0 or passes == at.stage.epochs or out_of_time:
                     self._look(at, losses, progress)
+                self.outcome.epochs += share
+                at.epoch, at.step, at.totals = passes, 0, {}
                 self._save(at, due=at.epoch == at.stage.epochs or at.stopping.exhausted or out_of_time)
         self.model.load_state_dict(at.best)
         self.outcome.best_epoch = at.stopping.best_epoch
@@ -204,7 +231,7 @@ class Trainer:
         self.model.train()
         chunks = self.samples.order(self.seed, at.name, at.epoch).split(self.training.batch_size)
         begun = at.step
-        while at.step < len(chunks):
+        while at.step < len(chunks) and (not at.step or self.outcome.seconds < limit):
             rows = chunks[at.step]
             set_learning_rate(at.optimizer, at.stage, at.epoch, at.epoch * len(chunks) + at.step)
             share = Share.of(self.world.rank, self.world.size, len(rows))
@@ -227,8 +254,6 @@ class Trainer:
             if stop:
                 self._save(at, due=True)
                 raise Stopped
-            if self.outcome.seconds >= limit:
-                break
         return self._read(at), min(1.0, at.step * self.training.batch_size / len(self.samples))
 
     def _too_large(self, stage: str) -> str:
@@ -242,13 +267,18 @@ class Trainer:
         )
 
     def _look(self, at: _Progressing, losses: dict[str, float], progress: Progress) -> None:
+        """At the end of a pass that is counted only afterwards, so that one interrupted here is looked at again."""
         began = time.monotonic()
-        metrics = self.validate(self.model)
+        try:
+            metrics = self.validate(self.model)
+        except Stopped:
+            self._save(at, due=True)
+            raise
         progress.validated(metrics["filtered"]["N@20"])
         self.clock_zero += time.monotonic() - began  # a budget buys training, however long a look takes
-        look = {"stage": at.name, "epoch": at.epoch, "seconds": round(self.outcome.seconds, 3)}
+        look = {"stage": at.name, "epoch": at.epoch + 1, "seconds": round(self.outcome.seconds, 3)}
         self.outcome.curve.append({**look, "losses": losses, "validation": metrics})
-        if at.stopping.look(metrics, at.epoch):
+        if at.stopping.look(metrics, at.epoch + 1):
             at.best = self._weights()
 
     def _read(self, at: _Progressing) -> dict[str, float]:

@@ -136,7 +136,8 @@ BAD = {
     "fake.gz": (b"\x1f\x8bnot a gzip at all", "the archive cannot be read"),
     "fake.zip": (b"PK\x03\x04not a zip at all", "the archive cannot be read"),
     "truncated.gz": (gzip.compress(os.urandom(5000).hex().encode())[:-3000], "the file is truncated"),
-    "bomb.gz": (gzip.compress(b"1 2 3\n" + b"\0" * (1 << 25)), "a line is longer than 16 MiB"),
+    "bomb.gz": (gzip.compress(b"1 2 3\n" + b"\0" * (18 << 20)), "unpack from less than a 100th"),
+    "long.gz": (gzip.compress(b"1 2 3\n" + b"\0" * (17 << 20), 0), "a line is longer than 16 MiB"),
 }
 
 

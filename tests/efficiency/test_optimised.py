@@ -1,10 +1,10 @@
 """An optimised call answers what an eager call answers, and padding that may be dropped changes nothing."""
 
-import os
 from itertools import pairwise
 
 import pytest
 import torch
+from nightly import NIGHTLY
 from small_models import GENERATIVE, PADDING_FREE, SEQUENCES, SPLIT, histories, small
 from torch import Tensor
 
@@ -20,9 +20,7 @@ from fave_bench.randomness import StepDraw, UserDraw
 
 CLASSICS = ["sasrec", "gru4rec"]
 needs_compiler = pytest.mark.skipif(compiler_missing(), reason="needs a C++ compiler")
-slow = pytest.mark.skipif(
-    not os.environ.get("FAVE_BENCH_SLOW_TESTS"), reason="compiles every model; set FAVE_BENCH_SLOW_TESTS=1"
-)
+slow = pytest.mark.skipif(not NIGHTLY, reason="compiles every model; set FAVE_BENCH_SLOW_TESTS=1")
 USERS = torch.tensor([3, 0, 7])
 HISTORY = histories(2, 5, 3)
 

@@ -8,16 +8,20 @@ from contextlib import contextmanager
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from nightly import NIGHTLY, T, grows
 
 from fave_bench.errors import BenchError
 
-CASES = 2000 if os.environ.get("FAVE_BENCH_SLOW_TESTS") == "1" else 200
+CASES = 2000 if NIGHTLY else 200
 """For each reader and each way to spoil its file."""
-many = settings(
-    max_examples=CASES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+
+
+def many(test: T) -> T:
+    """So many cases of a property."""
+    excused = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
+    tried: T = settings(max_examples=CASES, deadline=None, suppress_health_check=excused)(test)
+    return grows(tried)
+
 
 TOKEN = re.compile(rb"[\w.+-]+|\"[^\"\n]*\"|'[^'\n]*'|[^\w\s]|\s")
 NASTY = (

@@ -1,11 +1,11 @@
 """A compiled training step is the same step: equal losses and gradients, dropout still random, nothing left behind."""
 
-import os
 from typing import Any
 
 import pytest
 import torch
 from flow_helpers import histories, small, step_draw, targets
+from nightly import NIGHTLY
 from torch import Tensor
 
 from fave_bench.efficiency import environment
@@ -17,9 +17,7 @@ from fave_bench.models.dropout import Dropout
 from fave_bench.training.compiling import CompiledStep
 
 needs_compiler = pytest.mark.skipif(compiler_missing(), reason="needs a C++ compiler")
-slow = pytest.mark.skipif(
-    not os.environ.get("FAVE_BENCH_SLOW_TESTS"), reason="compiles every model; set FAVE_BENCH_SLOW_TESTS=1"
-)
+slow = pytest.mark.skipif(not NIGHTLY, reason="compiles every model; set FAVE_BENCH_SLOW_TESTS=1")
 pytestmark = pytest.mark.filterwarnings("ignore")  # what torch says to itself while compiling
 PLAIN = {"blocks": 2, "dropout": 0.0, "emb_dropout": 0.0, "key_mask": "on"}
 

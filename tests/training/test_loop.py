@@ -88,6 +88,37 @@ def test_interrupted_anywhere_and_resumed_equals_undisturbed(sequences, tmp_path
     assert (outcome.epochs, outcome.samples) == (expected.epochs, expected.samples)
 
 
+@pytest.mark.parametrize("stop_in", [1, 2, 4])
+@pytest.mark.parametrize("budget", [None, 1e-9])
+def test_interrupted_while_it_looks_and_resumed_looks_again_and_loses_nothing(sequences, tmp_path, stop_in, budget):
+    training = TRAINING.model_copy(update={"time_budget": budget})
+    undisturbed = trainer(sequences, training, rising())
+    expected = undisturbed.run()
+    if stop_in > len(expected.curve):
+        return
+    looks, attempts = rising(), iter(range(1, 1000))
+
+    def validate(model: Recommender) -> dict[str, dict[str, float]]:
+        if next(attempts) == stop_in:
+            raise Stopped
+        return looks(model)
+
+    path = tmp_path / "checkpoint.pt"
+    with pytest.raises(Stopped):
+        trainer(sequences, training, validate, checkpoint_path=path).run()
+    resumed = trainer(sequences, training, validate, checkpoint_path=path)
+    outcome = resumed.run()
+    assert same(weights(undisturbed), weights(resumed))
+    assert [(look["epoch"], look["losses"]) for look in outcome.curve] == [
+        (look["epoch"], look["losses"]) for look in expected.curve
+    ]
+    assert (outcome.epochs, outcome.samples, outcome.stopped_because) == (
+        expected.epochs,
+        expected.samples,
+        expected.stopped_because,
+    )
+
+
 def test_the_weights_of_the_best_look_are_kept_and_patience_ends_the_stage(sequences):
     values = iter([0.1, 0.4, 0.3, 0.2, 0.9])
     kept: list[dict[str, Tensor]] = []
