@@ -19,8 +19,9 @@ LONGEST_LINE = 1 << 24
 STRETCH, EXPANSION = 1 << 24, 100
 """No STRETCH unpacked bytes in a row may come from less than one packed byte in EXPANSION: text packs 3 to 10 times,
 a bomb 1,000 times."""
-ZIP_TROUBLE = (KeyError, NotImplementedError, RuntimeError, UnicodeError, struct.error)
-"""What zipfile raises besides for a name that is not there, a method it lacks, a password, and numbers out of range."""
+ZIP_TROUBLE = (LookupError, NotImplementedError, RuntimeError, UnicodeError, struct.error)
+"""What zipfile raises besides for a name that is not there or empty, a method it lacks, a password, and numbers out of
+range."""
 GZIP, ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 
 

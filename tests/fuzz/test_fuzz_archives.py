@@ -58,6 +58,20 @@ def test_no_member_is_read_from_an_archive_with_a_name_that_climbs_or_comes_twic
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name], "nothing was extracted"
 
 
+def test_a_member_without_a_name_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "nameless.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("u.data", "1\t1\t1\t1\n")
+    content = path.read_bytes()
+    begin, directory = content.index(b"PK\1\2"), content.index(b"PK\5\6")
+    entry = bytearray(content[begin:directory].replace(b"u.data", b""))
+    entry[28:30] = b"\0\0"  # the name's length
+    end = bytearray(content[directory:])
+    end[12:16] = len(entry).to_bytes(4, "little")  # the directory's
+    path.write_bytes(content[:begin] + entry + end)
+    assert not answers(lambda: read(path))
+
+
 BOMBS = {"honest lines": b"1\t2\t3\t4\n", "empty lines": b"\n", "no lines": b"\0"}
 
 

@@ -88,14 +88,11 @@ def test_interrupted_anywhere_and_resumed_equals_undisturbed(sequences, tmp_path
     assert (outcome.epochs, outcome.samples) == (expected.epochs, expected.samples)
 
 
-@pytest.mark.parametrize("stop_in", [1, 2, 4])
-@pytest.mark.parametrize("budget", [None, 1e-9])
+@pytest.mark.parametrize(("stop_in", "budget"), [(1, None), (2, None), (4, None), (1, 1e-9)])
 def test_interrupted_while_it_looks_and_resumed_looks_again_and_loses_nothing(sequences, tmp_path, stop_in, budget):
     training = TRAINING.model_copy(update={"time_budget": budget})
     undisturbed = trainer(sequences, training, rising())
     expected = undisturbed.run()
-    if stop_in > len(expected.curve):
-        return
     looks, attempts = rising(), iter(range(1, 1000))
 
     def validate(model: Recommender) -> dict[str, dict[str, float]]:
