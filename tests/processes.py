@@ -57,7 +57,7 @@ def free_port() -> int:
         return int(asked.getsockname()[1])
 
 
-def ended(process: BaseProcess, seconds: float = 60) -> int:
+def ended(process: BaseProcess, seconds: float = 240) -> int:
     """The exit status; minus the signal's number where it died of one."""
     process.join(seconds)
     assert process.exitcode is not None, "it hangs"
