@@ -51,7 +51,7 @@ def cluster(short: str) -> Iterator:
 def world(tmp_path: Path) -> Path:
     """A world whose sasrec takes seconds, and whose gru4rec cannot be trained."""
     folder = small_world(tmp_path) / "presets" / "default"
-    sasrec = SMALL.format(width="d", more="", stages=f"train]\nepochs = {LONG}\npatience = {LONG}")
+    sasrec = SMALL.format(width="d", more="", batch=64, stages=f"train]\nepochs = {LONG}\npatience = {LONG}")
     (folder / "sasrec.toml").write_text(sasrec.removesuffix("[paper.model]\n"))
     (folder / "gru4rec.toml").write_text("[training.stages.train]\nepochs = 2\nlearning_rate = 1e30\n[released]\n")
     return tmp_path

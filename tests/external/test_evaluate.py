@@ -350,7 +350,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "noise.bin": (lambda path: path.write_bytes(bytes(range(1, 99))), "neither a matrix"),
     "users.csv": (lambda path: path.write_text("user,item,score\nnobody,i1,1\n"), "'nobody' is no user of the data"),
     "few.csv": (lambda path: path.write_text("user,item,score\nu1,i1,1\n"), "has no list"),
-    "bomb.csv.gz": (_bomb, "a line is longer than 16 MiB"),
+    "bomb.csv.gz": (_bomb, "16 MiB in a row unpack from less"),
     "folder": (Path.mkdir, "not a regular file"),
 }  # fmt: skip
 
