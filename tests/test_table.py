@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from fave_bench.errors import BenchError, UsageError
 from fave_bench.records import Look, Record, Store, TrainingSummary
+from fave_bench.rendering.boards import boards
 from fave_bench.rendering.comparison import Comparison
 from fave_bench.rendering.formats import FORMATS
 from fave_bench.rendering.overall import overall
@@ -311,6 +312,23 @@ def test_a_precision_other_than_fp32_is_told_with_the_device() -> None:
     config = {"model": {}, "training": {"precision": "bf16"}}
     (half,), (plain,) = (summarise([make_record(**kind)]) for kind in ({"config": config}, {}))
     assert half.device == f"{plain.device}, bf16"
+
+
+def test_rows_of_one_name_are_told_apart_by_how_they_were_trained() -> None:
+    kinds = [
+        {},
+        {"time_budget": 60.0},
+        {"precision": "bf16"},
+        {"batch_size": 1},
+        {"batch_size": 2, "time_budget": 60.0},
+    ]
+    records = [make_record(config={"model": {}, "training": training}) for training in kinds]
+    (board,) = boards(records, [], papers())
+    labels = {str(line.summary.first.config["training"]): line.label for line in board.lines if line.summary}
+    found = [labels[str(training)] for training in kinds]
+    assert found[2] == "bf16"
+    assert all(label.startswith("at most 60 s, ") for label in (found[1], found[4]))  # two alike: a key behind
+    assert len(set(found)) == len(kinds) and all(len(label) == 6 for label in (found[0], found[3]))
 
 
 if __name__ == "__main__":

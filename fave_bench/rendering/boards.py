@@ -148,13 +148,26 @@ def _lines(records: list[Record], printed: Overall, dataset: str) -> tuple[Line,
 
 
 def _labelled(title: str, summaries: list[Summary]) -> list[Line]:
+    """Lines of one name are told apart by how they were trained, and if that is the same too by a key."""
     same = Counter(_name(summary) for summary in summaries)
+    alike = Counter((_name(summary), *_training(summary)) for summary in summaries)
     lines = []
     for summary in summaries:
-        variant, key = summary.first.variant, summary.first.configuration[:6]
-        label = ", ".join(filter(None, (variant, key if same[_name(summary)] > 1 else "")))
-        lines.append(Line(title, summary, label))
+        parts = [summary.first.variant]
+        if same[_name(summary)] > 1:
+            parts += _training(summary)
+            parts += [summary.first.configuration[:6]] if alike[_name(summary), *_training(summary)] > 1 else []
+        lines.append(Line(title, summary, ", ".join(filter(None, parts))))
     return lines
+
+
+def _training(summary: Summary) -> tuple[str, ...]:
+    """What is unusual about how long and how precisely the runs were trained, in a word each."""
+    training = summary.first.config.get("training")
+    known = training if isinstance(training, dict) else {}
+    budget, precision = known.get("time_budget"), known.get("precision", "fp32")
+    words = [f"at most {budget:g} s" if isinstance(budget, int | float) else "", str(precision)]
+    return tuple(word for word in words if word not in ("", "fp32"))
 
 
 def _name(summary: Summary) -> tuple[str, str, str, bool]:
