@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         table.main(["--name", "ablation", "--results", str(arguments.results), *shown])
 
     retry = arguments.retry_failed
-    return work_through(runs, store, engine, until=until, share_stages=True, retry_failed=retry, render=render)
+    return work_through(runs, store, engine, until=until, retry_failed=retry, render=render)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fave_bench.cli import Parser, add_device, add_results, entry, say
 from fave_bench.engines import add_engine, chosen
-from fave_bench.errors import BenchError, unknown
+from fave_bench.errors import BenchError, UsageError, unknown
 from fave_bench.studies.catalogue import campaign_order, families
 from fave_bench.worklist import add_fast, add_limits, deadline, print_plan, work_through
 
@@ -79,6 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from fave_bench.records.packing import contents
 
     until = deadline(arguments)
+    if arguments.pack_weights and not arguments.pack:
+        raise UsageError("--pack-weights: say with --pack into which archive")
     for name in arguments.models or ():
         if name not in registry.names():
             raise unknown("model", name, registry.names())
@@ -101,9 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"\nreport: {published.write(arguments.results, arguments.out)[-1]}")
 
     known, retry = contents(arguments.results), arguments.retry_failed
-    code = work_through(
-        runs, store, engine, until=until, share_stages=True, retry_failed=retry, problems=problems, render=render
-    )
+    code = work_through(runs, store, engine, until=until, retry_failed=retry, problems=problems, render=render)
     if arguments.pack:
         _pack(arguments, known)
     return code
@@ -137,58 +137,60 @@ def _runs(
 ) -> "tuple[list[Run], list[str]]":
     """All runs of the campaign in the order of doing: the first seed of everything before the second of anything,
     changed rows and ablations after all rows; and what cannot be."""
-    from fave_bench.runner import Run
+    from fave_bench.runner import Run, Spec
 
     runs, broken = dict[str, Run](), dict[str, str]()
+
+    def planned(kind: Callable[[str, str], list[Spec]], dataset: str, model: str, seed: int) -> Iterator[Run]:
+        """A model that cannot be loaded, or planned, breaks only itself."""
+        try:
+            for spec in kind(dataset, model):
+                spec = replace(spec, seed=seed, quick=profile.quick, time_budget=profile.run_budget)
+                yield Run(spec.fast() if fast else spec, device)
+        except BenchError as error:
+            broken[model] = str(error)
+
     for kind in (_rows, _further, _ablations) if profile.studies else (_rows,):
         for seed in profile.seeds:
             for dataset in datasets:
-                for spec in kind(dataset, models, seed, broken):
-                    spec = replace(spec, quick=profile.quick, time_budget=profile.run_budget)
-                    try:
-                        run = Run(spec.fast() if fast else spec, device)
-                        runs.setdefault(run.key, run)
-                    except BenchError as error:
-                        broken[spec.model] = str(error)
+                found = [run for model in models for run in planned(kind, dataset, model, seed)]
+                runs |= {run.key: run for run in sorted(found, key=_place) if run.key not in runs}
     return list(runs.values()), list(broken.values())
 
 
-def _rows(dataset: str, models: Sequence[str], seed: int, broken: dict[str, str]) -> "list[Spec]":
-    """The rows of the models' presets, most wanted first; a model that cannot be loaded goes to `broken`."""
+def _place(run: "Run") -> int:
+    """Where campaign.toml wants it among runs of its kind."""
+    return campaign_order().place(f"{run.spec.model}/{run.plan.setting}/{run.plan.variant}")
+
+
+def _rows(dataset: str, model: str) -> "list[Spec]":
+    """The rows of the model's preset."""
     from fave_bench import presets
     from fave_bench.runner import Spec
 
-    found = []
-    for model in models:
-        try:
-            found += [Spec(dataset, model, *row, seed) for row in presets.rows(dataset, model)]
-        except BenchError as error:
-            broken[model] = str(error)
-    order = campaign_order()
-    return sorted(found, key=lambda spec: order.place(f"{spec.model}/{spec.setting}/{spec.variant}"))
+    return [Spec(dataset, model, *row) for row in presets.rows(dataset, model)]
 
 
-def _further(dataset: str, models: Sequence[str], seed: int, broken: dict[str, str]) -> "list[Spec]":
-    """The changed rows that campaign.toml names, of the models."""
+def _further(dataset: str, model: str) -> "list[Spec]":
+    """The model's changed rows that campaign.toml names."""
     from fave_bench.runner import Spec
 
     found = []
     for further in campaign_order().further:
-        model, setting, variant = (*further.row.split("/"), "")[:3]
-        if model in models:
-            found.append(Spec(dataset, model, setting, variant, seed, overrides=dict(further.changes)))
+        name, setting, variant = (*further.row.split("/"), "")[:3]
+        if name == model:
+            found.append(Spec(dataset, model, setting, variant, overrides=dict(further.changes)))
     return found
 
 
-def _ablations(dataset: str, models: Sequence[str], seed: int, broken: dict[str, str]) -> "list[Spec]":
-    """The variants of the families that campaign.toml names, where they cover the dataset and the models."""
+def _ablations(dataset: str, model: str) -> "list[Spec]":
+    """The variants of the model's families that campaign.toml names, where they cover the dataset."""
     from fave_bench.runner import Spec
 
-    wanted = [families()[name] for name in campaign_order().families]
     return [
-        Spec(dataset, family.model, family.setting, "", seed, overrides=dict(changes))
-        for family in wanted
-        if family.model in models and dataset in family.datasets
+        Spec(dataset, model, family.setting, "", overrides=dict(changes))
+        for family in (families()[name] for name in campaign_order().families)
+        if family.model == model and dataset in family.datasets
         for changes in family.variants.values()
     ]
 

@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         figure.main(["--name", "hyperparameters", "--results", str(arguments.results), *shown])
 
     retry = arguments.retry_failed
-    return work_through(runs, store, engine, until=until, share_stages=True, retry_failed=retry, render=render)
+    return work_through(runs, store, engine, until=until, retry_failed=retry, render=render)
 
 
 def _runs(sweep: Sweep, arguments: argparse.Namespace, engine: Engine) -> "list[Run]":

@@ -64,22 +64,21 @@ def work_through(
     engine: Engine,
     *,
     until: float | None = None,
-    share_stages: bool = False,
     retry_failed: bool = False,
     problems: Sequence[str] = (),
     render: Callable[[], None],
 ) -> int:
     """Have `engine` do what is missing before the deadline `until`, then `render`; the exit status.
 
-    A sentence is said per failure; `problems` are failures from before. `share_stages`: see `Run.execute`.
-    `retry_failed`: only those that left a failed.json.
+    Stages that runs have in common are trained once. A sentence is said per failure; `problems` are failures from
+    before. `retry_failed`: only the runs that left a failed.json.
     """
     from fave_bench.interruption import Interruption
 
     if retry_failed:
         runs = [run for run in runs if run.failed(store)]
     with Interruption(until) as interruption:
-        failed, left = _execute(runs, store, engine, interruption, share_stages)
+        failed, left = _execute(runs, store, engine, interruption)
     if any(True for _ in store.records()):
         try:
             render()
@@ -93,7 +92,7 @@ def work_through(
 
 
 def _execute(
-    runs: "Sequence[Run]", store: "Store", engine: Engine, interruption: "Interruption", share_stages: bool
+    runs: "Sequence[Run]", store: "Store", engine: Engine, interruption: "Interruption"
 ) -> tuple[list[str], int]:
     """Failures, and how many runs are left."""
     from fave_bench.runner import summary, write_failure
@@ -102,7 +101,7 @@ def _execute(
     say(f"{len(runs) - len(missing)} of {len(runs)} runs are recorded in {store.root}/, {len(missing)} to do")
     failed: list[str] = []
     left = len(missing)
-    with closing(engine.outcomes(missing, store, interruption, share_stages=share_stages)) as outcomes:
+    with closing(engine.outcomes(missing, store, interruption, share_stages=True)) as outcomes:
         for run, outcome in outcomes:
             if isinstance(outcome, PutOff):
                 say(f"  left for another time: {outcome}")
@@ -161,7 +160,6 @@ def print_plan(runs: "Sequence[Run]", store: "Store", problems: Sequence[str] = 
     estimates = Estimates(store)
     total, unknown_runs, at_most = 0.0, 0, False
     for run in runs:
-        found = None
         if run.recorded(store):
             state = "recorded"
         elif found := estimates.of(run):

@@ -159,6 +159,11 @@ def test_what_has_no_room_is_named_and_records_come_before_weights(arguments, tm
     assert nothing.names == nothing.left_out == ()
 
 
+def test_weights_are_packed_into_an_archive_or_not_asked_for(arguments, capsys):
+    assert ending(campaign.main, [*arguments, "--pack-weights", "--plan"]) == 2
+    assert "--pack-weights: say with --pack into which archive" in capsys.readouterr().err
+
+
 def test_a_run_known_to_be_too_long_is_left_for_another_slice(arguments, tmp_path, capsys):
     profile = campaign.Profile("test", ("mine",), (0,), 500, True)
     store = Store(tmp_path / "results")
