@@ -1,7 +1,7 @@
 """Parts the Transformer-based flow and diffusion models share. Shapes: B batch, L slots, Q queries, K keys, d width.
 
-Attention is written out (softmax of a product): fused kernels have no forward-mode derivative, which FAVE's second
-stage needs. A block whose output is read at the last slot only is asked for that query only; nothing else changes.
+Attention is written out (softmax of a product): FAVE's second stage differentiates it in forward mode (`tangents`). A
+block whose output is read at the last slot only is asked for that query only; nothing else changes.
 """
 
 import math
@@ -62,10 +62,10 @@ class Attention(nn.Module):
         scale = self.head_width**-0.5
         q = q * (scale if mask.rows is None else mask.rows[:, -q.shape[1] :, :, None] * scale)  # row at 0: uniform
         q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, heads, ., head_width)
-        scores = q @ k.transpose(2, 3)
+        scores = torch.matmul(q, k.transpose(2, 3))
         if mask.keys is not None:
             scores = scores + mask.keys
-        context = self.dropout(scores.softmax(-1)) @ v
+        context = torch.matmul(self.dropout(scores.softmax(-1)), v)
         return self.out(context.transpose(1, 2).flatten(2))
 
     def _project(self, queries: Tensor, memory: Tensor) -> tuple[Tensor, Tensor, Tensor]:

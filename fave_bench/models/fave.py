@@ -269,11 +269,6 @@ class Fave(FlowRecommender):
         """The released anchor may be a padded slot, which then has to be there."""
         return super().padding_free and (self.config.prior == "gaussian" or self.config.anchor == "valid")
 
-    @property
-    def training_method(self) -> str:
-        """Stage 2 differentiates the encoder in forward mode, which compiled code cannot do."""
-        return "" if self.stage == "finetune" else super().training_method
-
     def _start(self, embedded: list[Embedded], history: Tensor, draw: Draw, rho: float) -> Tensor:
         """x0 (B, d) of a training batch."""
         if self.config.prior == "gaussian":

@@ -4,15 +4,14 @@ Time runs from the prior (t = 0, state x0) to the data (t = 1, state x1) everywh
 """
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
 
 from fave_bench.data.windows import item_slot, lengths
-from fave_bench.models.tangents import CheapTangents
+from fave_bench.models.tangents import Dual
 from fave_bench.randomness import Draw, StepDraw, UserDraw, seed_of
 
 TimeSampler = Literal["mode", "uniform", "logit_normal", "cosmap"]
@@ -115,15 +114,10 @@ def directional_derivative(
     network: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]],
     at: tuple[Tensor, Tensor, Tensor], along: tuple[Tensor, Tensor, Tensor],
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """One forward-mode pass of ``network(x, t, r) -> (f, other)``: f, its derivative along the direction, other.
-
-    In full precision whatever the autocast: the time scale of 999 leaves no digits to lose.
-    """
-    with CheapTangents(), warnings.catch_warnings(), torch.autocast(at[0].device.type, enabled=False):
-        # on its first use torch compiles its own derivative rules in a way it calls deprecated
-        warnings.filterwarnings("ignore", message=".*torch.jit.script", category=DeprecationWarning)
-        f, derivative, *other = torch.func.jvp(network, at, along, has_aux=True)
-    return f, derivative, other[0]
+    """One forward-mode pass of ``network(x, t, r) -> (f, other)``: f, its derivative along the direction, other."""
+    x, t, r = map(Dual, at, along)
+    f, other = cast(tuple[Dual, Dual], network(*cast(tuple[Tensor, Tensor, Tensor], (x, t, r))))
+    return f.value, f.tangent, other.value
 
 
 def on_host(draw: Draw) -> Draw:

@@ -20,11 +20,12 @@ needs_compiler = pytest.mark.skipif(compiler_missing(), reason="needs a C++ comp
 slow = pytest.mark.skipif(not NIGHTLY, reason="compiles every model; set FAVE_BENCH_SLOW_TESTS=1")
 pytestmark = pytest.mark.filterwarnings("ignore")  # what torch says to itself while compiling
 PLAIN = {"blocks": 2, "dropout": 0.0, "emb_dropout": 0.0, "key_mask": "on"}
+FAVE = PLAIN | {"drop_path": 0.0, "delta": 0.1, "gamma": 1.0}
 
 
-def model(name: str, **config: Any) -> Recommender:
+def model(name: str, stage: str = "pretrain", **config: Any) -> Recommender:
     net: Recommender = small(registry.load(name), **config)
-    net.enter_stage("pretrain")
+    net.enter_stage(stage)
     return net.train()
 
 
@@ -40,15 +41,17 @@ def gradients(net: Recommender, *lengths: int) -> dict[str, Tensor]:
 
 @needs_compiler
 @pytest.mark.parametrize(
-    ("name", "config"),
+    ("name", "stage", "config"),
     [
-        pytest.param("fave", PLAIN | {"drop_path": 0.0, "key_mask": "off"}, id="fave-released"),
-        pytest.param("fave", PLAIN | {"drop_path": 0.0, "anchor": "valid"}, marks=slow, id="fave-paper"),
-        pytest.param("fmrec", PLAIN, marks=slow),
+        pytest.param("fave", "pretrain", FAVE | {"key_mask": "off"}, id="fave-released"),
+        pytest.param("fave", "finetune", FAVE | {"key_mask": "off"}, id="fave-released-stage-2"),
+        pytest.param("fave", "pretrain", FAVE | {"anchor": "valid"}, marks=slow, id="fave-paper"),
+        pytest.param("fave", "finetune", FAVE | {"anchor": "valid"}, marks=slow, id="fave-paper-stage-2"),
+        pytest.param("fmrec", "train", PLAIN, marks=slow),
     ],
 )
-def test_losses_and_gradients_are_those_of_the_plain_step_for_any_shape(name, config):
-    net = model(name, **config)
+def test_losses_and_gradients_are_those_of_the_plain_step_for_any_shape(name, stage, config):
+    net = model(name, stage, **config)
     execution = CompiledStep(net, wanted=True)
     for lengths in ((12, 7, 3), (9, 9, 4, 2, 1)):
         plain = gradients(net, *lengths)
@@ -82,9 +85,9 @@ def test_outside_its_context_the_model_is_as_it_was():
 
 
 def test_what_cannot_be_compiled_is_left_alone():
-    net = model("fave")
-    net.enter_stage("finetune")
-    for execution in (CompiledStep(net, wanted=True), CompiledStep(model("fave"), wanted=False)):
+    sasrec = registry.load("sasrec")
+    other = sasrec(sasrec.Config(), 20)
+    for execution in (CompiledStep(other, wanted=True), CompiledStep(model("fave"), wanted=False)):
         assert execution.function is None
         with execution:
             assert "encode" not in vars(execution.model)
