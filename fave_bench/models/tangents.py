@@ -29,7 +29,7 @@ def moving(name: str) -> Callable[..., Any]:
         value, tangent = getattr(self.value, name)(*args), getattr(self.tangent, name)(*args)
         if isinstance(value, Tensor):
             return Dual(value, tangent)
-        return [Dual(*both) for both in zip(value, tangent, strict=True)]
+        return [Dual(*pair) for pair in zip(value, tangent, strict=True)]
 
     return method
 
@@ -85,13 +85,13 @@ class Dual:
         return Dual(p, change - p * change.sum(dim, keepdim=True))
 
 
-def parts(x: Any) -> tuple[Any, Any]:
+def both(x: Any) -> tuple[Any, Any]:
     """A number's value and derivative; None where it has none."""
     return (x.value, x.tangent) if isinstance(x, Dual) else (x, None)
 
 
 def plus(a: Any, b: Any) -> Any:
-    (a, da), (b, db) = parts(a), parts(b)
+    (a, da), (b, db) = both(a), both(b)
     if da is None and db is None:
         return a + b
     return Dual(a + b, db if da is None else da if db is None else da + db)
@@ -101,7 +101,7 @@ def bilinear(product: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Any, Any]
     """The product rule."""
 
     def rule(a: Any, b: Any) -> Any:
-        (a, da), (b, db) = parts(a), parts(b)
+        (a, da), (b, db) = both(a), both(b)
         if da is None and db is None:
             return product(a, b)
         if da is None or db is None:
@@ -151,7 +151,7 @@ def rms_norm(x: Dual, _shape: Any, weight: Tensor, eps: float) -> Dual:
 
 
 def layer_norm(x: Dual, _shape: Any, weight: Tensor, bias: Tensor, eps: float) -> Dual:
-    centred = Dual(*(part - part.mean(-1, keepdim=True) for part in (x.value, x.tangent)))
+    centred = Dual(*(part - part.mean(-1, keepdim=True) for part in both(x)))
     return plus(times(scaled(centred, eps), weight), bias)
 
 

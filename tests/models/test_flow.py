@@ -128,6 +128,12 @@ def test_the_directional_derivative_is_the_limit_of_differences() -> None:
     assert torch.equal(f, network(x, t, r)[0]) and torch.equal(other, x.cos())
 
 
+def test_what_does_not_depend_on_the_state_has_no_slope() -> None:
+    x, t, r = torch.rand(6, 4), torch.rand(6), torch.rand(6)
+    f, derivative, other = directional_derivative(lambda *_: (x, x + 1), (x, t, r), (x, t, r))
+    assert torch.equal(f, x) and torch.equal(other, x + 1) and not derivative.any()
+
+
 def test_on_a_cpu_the_host_draw_is_the_draw() -> None:
     for draw in (StepDraw(0), UserDraw(0, torch.arange(3)), Given()):
         assert on_host(draw) is draw
