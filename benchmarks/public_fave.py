@@ -106,14 +106,21 @@ def measure(public: Any, dataset: str) -> None:
         print(f"{dataset} test set, one step: {time.perf_counter() - began:.2f} s", flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def asked(doc: str | None) -> tuple[Any, list[str]]:
+    """The public code in the folder that the command line names, and the datasets."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkout", type=Path, required=True, help="folder of the public code")
     parser.add_argument("--datasets", nargs="+", default=["ml-100k", "beauty"])
     options = parser.parse_args()
-    public = public_code(options.checkout)
+    if not (options.checkout / "src" / "auto_trainer.py").is_file():
+        parser.error(f"--checkout: {options.checkout} has no src/auto_trainer.py; clone github.com/Blue130/Fave there")
+    return public_code(options.checkout), options.datasets
+
+
+def main() -> None:
+    public, datasets = asked(__doc__)
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
-    for dataset in options.datasets:
+    for dataset in datasets:
         measure(public, dataset)
 
 

@@ -9,12 +9,11 @@ import argparse
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import torch
-from public_fave import ALPHA, PUBLIC_YAML, public_code
+from public_fave import ALPHA, PUBLIC_YAML, asked
 from torch import Tensor
 
 from fave_bench import data
@@ -117,12 +116,8 @@ def compare(public: Any, stage: str, dataset: str, delta: float, gamma: float) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkout", type=Path, required=True, help="folder of the public code")
-    parser.add_argument("--datasets", nargs="+", default=["ml-100k", "beauty"])
-    options = parser.parse_args()
-    public = public_code(options.checkout)
-    for dataset in options.datasets:
+    public, datasets = asked(__doc__)
+    for dataset in datasets:
         for stage, delta, gamma in (("pretrain", 1e-3, 0.1), ("finetune", 1e-3, 0.1), ("finetune", 0.1, 100.0)):
             loss, largest, whole = compare(public, stage, dataset, delta, gamma)
             print(

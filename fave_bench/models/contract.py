@@ -110,7 +110,7 @@ class Recommender(nn.Module):
 
     @property
     def training_method(self) -> str:
-        """Name of the method, of tensors alone, in which the present stage's steps spend their time, for a trainer
+        """Name of the method, of tensors or `Dual`s, in which the present stage's steps spend their time, for a trainer
         that compiles it. Empty: there is none, or it cannot be compiled."""
         return ""
 

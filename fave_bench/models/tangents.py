@@ -192,9 +192,9 @@ def curvature(x: Tensor) -> Tensor:
 
 
 RULES: dict[Callable[..., Any], Callable[..., Any]] = {
-    **dict.fromkeys((torch.add, Tensor.add, Tensor.__add__, Tensor.__radd__), plus),
-    **dict.fromkeys((torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__), times),
-    **dict.fromkeys((torch.matmul, Tensor.matmul), matmul),
+    **dict.fromkeys((torch.add, Tensor.add), plus),
+    **dict.fromkeys((torch.mul, Tensor.mul), times),
+    torch.matmul: matmul,
     torch.addcmul: addcmul,
     torch.cat: cat,
     torch.stack: stack,
