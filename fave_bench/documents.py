@@ -16,7 +16,8 @@ def parser() -> Parser:
     p = Parser(
         "documents",
         "Render the blocks between `<!-- rendered: NAME WHAT -->` and `<!-- /rendered -->` again, from the records:\n"
-        "headline, verdicts and unfinished of a dataset, and claims of a kind (accuracy, parts, cost, diversity).",
+        "headline, verdicts and unfinished of a dataset, claims of a kind (accuracy, parts, cost, diversity),\n"
+        "and effects of a family of ablations.",
         "python -m fave_bench.documents --check",
     )
     p.add_argument("documents", nargs="*", type=Path, default=DOCUMENTS, metavar="FILE", help="default: this project's")

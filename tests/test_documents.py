@@ -7,6 +7,7 @@ import pytest
 from helpers import add_run, ending
 
 from fave_bench import documents
+from fave_bench.errors import BenchError
 from fave_bench.records import Store
 from fave_bench.rendering.claims.judged import claims
 from fave_bench.rendering.document_blocks import BLOCKS
@@ -61,6 +62,28 @@ def test_every_claim_is_in_the_block_of_its_kind(results: Path) -> None:
     kinds = {claim.kind for claim in claims(shown)}
     lines = [line for kind in sorted(kinds) for line in rendered(results, "claims", kind).splitlines()]
     assert len(lines) == len(claims(shown)) and all(line.startswith("- **open**: ") for line in lines)
+
+
+def test_effects_are_differences_to_the_full_run_where_there_is_one(tmp_path: Path) -> None:
+    def run(hits: int, gamma: float, budget: float | None, **fields: Any) -> None:
+        config = {"model": {"gamma": gamma, "match": "on"}, "training": {"time_budget": budget}}
+        cut = {"stopped_because": "budget"} if budget else {}
+        about = {"model": "fave", "title": "FAVE", "dataset": "ml-100k", "config": config}
+        add_run(Store(tmp_path), higher=[0] * hits + [49] * (100 - hits), **about, **cut, **fields)
+
+    run(20, 0.1, 60.0)
+    run(15, 0.0, 60.0, changes={"model.gamma": 0.0})
+    assert "| ml-100k | w/o cons † | gamma = 0.0 | −5.00 (" in rendered(tmp_path, "effects", "paper")
+    run(40, 0.1, None)
+    run(30, 0.0, None, changes={"model.gamma": 0.0})
+    lines = rendered(tmp_path, "effects", "paper").splitlines()
+    assert lines[1] == "|---|---|---|---:|---:|---:|"
+    (cons,) = (line for line in lines if "w/o cons" in line)
+    assert cons.startswith("| ml-100k | w/o cons | gamma = 0.0 | −10.00 (−15.88 to −4.12) | ")
+    assert "| ml-100k | w/o match | match = off | – | – | not run |" in lines
+    assert rendered(tmp_path, "effects", "fmrec") == "None yet."
+    with pytest.raises(BenchError, match="unknown family 'papers'; did you mean 'paper'"):
+        rendered(tmp_path, "effects", "papers")
 
 
 def test_only_blocks_change_and_a_second_time_nothing(results: Path, tmp_path: Path, capsys: Any) -> None:

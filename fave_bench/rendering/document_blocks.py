@@ -1,8 +1,10 @@
 """Blocks of numbers in documents written by hand: each a function of what was recorded, as Markdown."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from fave_bench.errors import unknown
 from fave_bench.rendering.boards import Board, Line, boards
+from fave_bench.rendering.claims.claim import PROTOCOL, Row, number
 from fave_bench.rendering.claims.judged import claims
 from fave_bench.rendering.comparison import Comparison
 from fave_bench.rendering.contents import Contents
@@ -10,7 +12,8 @@ from fave_bench.rendering.markdown import escape
 from fave_bench.rendering.overall import chosen
 from fave_bench.rendering.printed import read_overall
 from fave_bench.rendering.summary import Value
-from fave_bench.rendering.table_model import signed
+from fave_bench.rendering.table_model import Scalar, signed
+from fave_bench.studies.catalogue import families
 
 ORDER = (("released", "H@20"), ("released", "N@20"), ("filtered", "H@20"), ("filtered", "N@20"))
 METRICS = ("H@20", "N@20")
@@ -61,11 +64,33 @@ def judged(contents: Contents, kind: str) -> str:
     return "\n".join(f"- **{c.verdict}**: {escape(c.text)} – {escape(c.because)}" for c in found) or "None."
 
 
+def effects(contents: Contents, family: str) -> str:
+    """What each variant of a family is worth in the setting it varies, a row per dataset and variant.
+
+    Of several full models of a dataset the one that ran to its end is taken.
+    """
+    known = families()
+    if family not in known:
+        raise unknown("family", family, known)
+    wanted = {"family": family, "setting": known[family].setting, "protocol": PROTOCOL}
+    per_metric = [list(contents.rows("ablation", **wanted, metric=metric)) for metric in METRICS]
+    studies: dict[Scalar, list[tuple[Row, ...]]] = {}
+    for study in _studies(zip(*per_metric, strict=True)):
+        dataset, whole = study[0][0]["dataset"], not study[0][0]["truncated"]
+        if whole or dataset not in studies:
+            studies[dataset] = study
+    rows = [_effect(line, full) for full, *lines in studies.values() for line in lines]
+    if not rows:
+        return "None yet."
+    return _grid(["dataset", "variant", "change", *(f"{metric} Δ" for metric in METRICS), "epochs"], rows, words=3)
+
+
 BLOCKS: dict[str, Callable[[Contents, str], str]] = {
     "headline": headline,
     "verdicts": verdicts,
     "unfinished": unfinished,
     "claims": judged,
+    "effects": effects,
 }
 """Name -> function of the contents and of the word behind the name."""
 
@@ -89,16 +114,46 @@ def _judged(cell: Comparison) -> tuple[str, ...]:
     return f"{printed.percent:.2f}", _value(cell.ours), gap, cell.verdict or "–"
 
 
+def _studies(lines: Iterable[tuple[Row, ...]]) -> Iterator[list[tuple[Row, ...]]]:
+    """Rows of the flat table, one per metric, cut where a full model begins."""
+    found: list[tuple[Row, ...]] = []
+    for line in lines:
+        if line[0]["full"] and found:
+            yield found
+            found = []
+        found.append(line)
+    if found:
+        yield found
+
+
+def _effect(line: tuple[Row, ...], full: tuple[Row, ...]) -> list[str]:
+    first = line[0]
+    cut = " †" * bool(first["truncated"] or full[0]["truncated"])
+    epochs = "not run" if first["epochs"] is None else f"{number(first['epochs']):.3g}"
+    about = [str(first["dataset"]), f"{first['variant']}{cut}", str(first["change"])]
+    return [*map(escape, about), *map(_change, line), epochs]
+
+
+def _change(row: Row) -> str:
+    """``+1.20 (+0.40 to +1.99)``: percent, with its 95 % interval."""
+    if row["change_from_full"] is None:
+        return "–"
+    change, low, high = (signed(number(row[key])) for key in ("change_from_full", "change_low", "change_high"))
+    return f"{change} ({low} to {high})"
+
+
 def _value(value: Value | None) -> str:
     if value is None:
         return "–"
     return f"{value.mean:.2f}" + (f" ± {value.deviation:.2f}" if value.deviation is not None else "")
 
 
-def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1) -> str:
+    """Numbers to the right of the first `words` columns."""
+
     def lines() -> Iterator[str]:
         yield _line(heads)
-        yield "|" + "|".join("---" if place == 0 else "---:" for place in range(len(heads))) + "|"
+        yield "|" + "|".join("---" if place < words else "---:" for place in range(len(heads))) + "|"
         yield from map(_line, rows)
 
     return "\n".join(lines())
