@@ -25,6 +25,8 @@ class Stage(_Frozen):
     """Clip the global gradient norm to this; 0 never."""
     evaluate_every: int = Field(1, ge=1)
     """Look at validation after every so many epochs (and after the last)."""
+    looks_from: int = Field(1, ge=1, exclude_if=lambda epoch: epoch == 1)
+    """The first epoch after which that is done. Not written where it is the first, as records from before it."""
     patience: int = Field(10, ge=1)
     """Stop after so many looks in a row without improvement."""
     selection: Literal["N@20", "any"] = "N@20"
@@ -33,6 +35,11 @@ class Stage(_Frozen):
     selection_metrics: tuple[str, ...] = ("H@10", "N@10", "H@20", "N@20")
     budget_share: float = Field(1.0, gt=0)
     """This stage's share of a wall-clock budget, relative to the other stages'."""
+
+    def looks_after(self, passes: int) -> bool:
+        """Whether to look at validation after so many."""
+        due = passes % self.evaluate_every == 0 and passes >= self.looks_from
+        return due or passes == self.epochs
 
 
 class Training(_Frozen):

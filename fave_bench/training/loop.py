@@ -213,7 +213,7 @@ class Trainer:
                 losses, share = self._epoch(at, limit, progress)
                 out_of_time = self.outcome.seconds >= limit
                 passes = at.epoch + 1
-                if passes % at.stage.evaluate_every == 0 or passes == at.stage.epochs or out_of_time:
+                if at.stage.looks_after(passes) or out_of_time:
                     self._look(at, losses, progress)
                 self.outcome.epochs += share
                 at.epoch, at.step, at.totals = passes, 0, {}

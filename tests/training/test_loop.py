@@ -138,6 +138,22 @@ def test_any_metric_rule_keeps_a_look_that_improves_one_metric_only(sequences):
     assert trainer(sequences, Training(stages={"train": stage}), lambda m: next(values)).run().best_epoch == 2
 
 
+def test_looks_begin_where_they_are_told_to_and_the_last_pass_is_always_looked_at(sequences):
+    def looks(epochs: int, **fields: int) -> list[int]:
+        stage = Stage(epochs=epochs, **fields)
+        return [look["epoch"] for look in trainer(sequences, Training(stages={"train": stage})).run().curve]
+
+    assert looks(3) == [1, 2, 3]
+    assert looks(3, looks_from=2) == [2, 3]
+    assert looks(5, looks_from=3, evaluate_every=2) == [4, 5]
+    assert looks(1, looks_from=2) == [1]
+
+
+def test_a_stage_that_looks_from_the_first_pass_on_is_written_as_before_there_was_a_choice():
+    assert "looks_from" not in Stage().model_dump()
+    assert Stage.model_validate(Stage(looks_from=2).model_dump()).looks_from == 2
+
+
 def test_the_budget_ends_training_and_marks_the_run(sequences):
     training = TRAINING.model_copy(update={"time_budget": 1e-9})
     outcome = trainer(sequences, training).run()
