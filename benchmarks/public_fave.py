@@ -106,21 +106,25 @@ def measure(public: Any, dataset: str) -> None:
         print(f"{dataset} test set, one step: {time.perf_counter() - began:.2f} s", flush=True)
 
 
-def asked(doc: str | None) -> tuple[Any, list[str]]:
-    """The public code in the folder that the command line names, and the datasets."""
+def asked(doc: str | None, add: Callable[[argparse.ArgumentParser], object]) -> tuple[Any, argparse.Namespace]:
+    """The public code in the folder that the command line names, and the options that `add` gave the parser."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkout", type=Path, required=True, help="folder of the public code")
-    parser.add_argument("--datasets", nargs="+", default=["ml-100k", "beauty"])
+    add(parser)
     options = parser.parse_args()
     if not (options.checkout / "src" / "auto_trainer.py").is_file():
         parser.error(f"--checkout: {options.checkout} has no src/auto_trainer.py; clone github.com/Blue130/Fave there")
-    return public_code(options.checkout), options.datasets
+    return public_code(options.checkout), options
+
+
+def add_datasets(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--datasets", nargs="+", default=["ml-100k", "beauty"])
 
 
 def main() -> None:
-    public, datasets = asked(__doc__)
+    public, options = asked(__doc__, add_datasets)
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
-    for dataset in datasets:
+    for dataset in options.datasets:
         measure(public, dataset)
 
 

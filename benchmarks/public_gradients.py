@@ -13,7 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from public_fave import ALPHA, PUBLIC_YAML, asked
+from public_fave import ALPHA, PUBLIC_YAML, add_datasets, asked
 from torch import Tensor
 
 from fave_bench import data
@@ -116,8 +116,8 @@ def compare(public: Any, stage: str, dataset: str, delta: float, gamma: float) -
 
 
 def main() -> None:
-    public, datasets = asked(__doc__)
-    for dataset in datasets:
+    public, options = asked(__doc__, add_datasets)
+    for dataset in options.datasets:
         for stage, delta, gamma in (("pretrain", 1e-3, 0.1), ("finetune", 1e-3, 0.1), ("finetune", 0.1, 100.0)):
             loss, largest, whole = compare(public, stage, dataset, delta, gamma)
             print(

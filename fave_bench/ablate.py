@@ -19,6 +19,7 @@ def parser() -> Parser:
         "python -m fave_bench.ablate --family paper --datasets ml-100k --quick --run-budget 60",
     )
     p.add_argument("--family", default="paper", metavar="NAME", help=f"{', '.join(families())} (default paper)")
+    p.add_argument("--variants", nargs="+", metavar="NAME", help="only these of the family's, and the full model")
     p.add_argument("--datasets", nargs="+", metavar="NAME", help="default: the family's, where they are at hand")
     p.add_argument("--setting", metavar="NAME", help="vary this setting instead of the family's")
     p.add_argument("--out", type=Path, default=Path("paper_tables"), metavar="DIR", help="where the table goes")
@@ -36,7 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     until, family = deadline(arguments), families()[arguments.family]
     engine, store = chosen(arguments), Store(arguments.results)
     datasets, setting = at_hand(arguments.datasets, family.datasets), arguments.setting or family.setting
-    runs = study(arguments, engine, datasets, family.model, setting, [{}, *family.variants.values()])
+    for name in arguments.variants or ():
+        if name not in family.variants:
+            raise unknown(f"variant of family {arguments.family}", name, family.variants)
+    wanted = [family.variants[name] for name in arguments.variants or family.variants]
+    runs = study(arguments, engine, datasets, family.model, setting, [{}, *wanted])
     if arguments.plan:
         print_plan(runs, store)
         return 0

@@ -86,6 +86,13 @@ def test_every_variant_of_every_family_trains(where, name, capsys):
     assert {row["variant"] for row in rows if row["family"] == name} == expected
 
 
+def test_only_the_variants_asked_for_are_run_beside_the_full_model(where, tmp_path, capsys):
+    arguments = [*where, *QUICKLY, "--family", "fidelity", "--variants", "A7 the model's tangent"]
+    assert ending(ablate.main, arguments) == 0
+    changes = [record.changes for record in Store(tmp_path / "results").records()]
+    assert sorted(map(len, changes)) == [0, 1] and {"model.jvp_tangent": "model"} in changes
+
+
 def test_a_variant_is_the_run_that_run_makes_of_the_same_overrides(where, mine, tmp_path):
     assert ending(ablate.main, [*where, *QUICKLY]) == 0
     alone = ["--dataset", mine, "--model", FAMILY.model, "--results", str(tmp_path / "alone"), *QUICKLY]
@@ -147,6 +154,7 @@ def test_a_sweep_draws_what_it_ran(where, tmp_path, capsys):
     ("main", "extra", "code", "sentence"),
     [
         (ablate.main, ["--family", "papr"], 2, "unknown family 'papr'; did you mean 'paper'"),
+        (ablate.main, ["--variants", "w/o stages"], 2, "unknown variant of family paper 'w/o stages'; did you mean"),
         (ablate.main, ["--setting", "relesed"], 2, "did you mean 'released'"),
         (ablate.main, ["--run-budget", "0"], 2, "--run-budget 0.0: give a positive number"),
         (ablate.main, ["--datasets", "beuaty"], 2, "did you mean 'beauty'"),
