@@ -86,6 +86,17 @@ def test_effects_are_differences_to_the_full_run_where_there_is_one(tmp_path: Pa
         rendered(tmp_path, "effects", "papers")
 
 
+def test_one_run_is_named_with_its_metrics_and_their_error(results: Path) -> None:
+    record = next(r for r in Store(results).records() if r.title == "Mine")
+    line = rendered(results, "run", record.key)
+    assert line.startswith(
+        f"- Mine, released, seed 0, run `{record.key}` (9 epochs, converged): released H@20 50.00 (± "
+    )
+    assert "; filtered H@20 50.00 (± " in line
+    with pytest.raises(BenchError, match="no run 0123 is recorded"):
+        rendered(results, "run", "0123")
+
+
 def test_only_blocks_change_and_a_second_time_nothing(results: Path, tmp_path: Path, capsys: Any) -> None:
     path = tmp_path / "words.md"
     path.write_text(WORDS.format("headline", "ml-100k"))

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from fave_bench.errors import unknown
+from fave_bench.errors import BenchError, unknown
+from fave_bench.records import Record
 from fave_bench.rendering.boards import Board, Line, boards
 from fave_bench.rendering.claims.claim import PROTOCOL, Row, number
 from fave_bench.rendering.claims.judged import claims
@@ -17,6 +18,10 @@ from fave_bench.studies.catalogue import families
 
 ORDER = (("released", "H@20"), ("released", "N@20"), ("filtered", "H@20"), ("filtered", "N@20"))
 METRICS = ("H@20", "N@20")
+ENDS = {
+    "converged": "converged", "epochs": "as many as it was given", "budget": "stopped by its budget",
+    "closed-form": "closed form", "external": "scores of another program",
+}  # fmt: skip
 
 
 def headline(contents: Contents, dataset: str) -> str:
@@ -64,6 +69,18 @@ def judged(contents: Contents, kind: str) -> str:
     return "\n".join(f"- **{c.verdict}**: {escape(c.text)} – {escape(c.because)}" for c in found) or "None."
 
 
+def one_run(contents: Contents, key: str) -> str:
+    """A bullet about one recorded run: what it is, its test metrics and their sampling error, how it ended."""
+    found = next((record for record in contents.records if record.key == key), None)
+    if found is None:
+        raise BenchError(f"no run {key} is recorded; `python -m fave_bench.table --name overall --json` lists those")
+    variant = found.variant.replace(",", ", ")
+    about = [found.title, *filter(None, [found.setting, variant]), f"seed {found.seed}"]
+    said = [f"{protocol} {_measured(found, protocol)}" for protocol in dict.fromkeys(protocol for protocol, _ in ORDER)]
+    end = f"{found.training.epochs:.3g} epochs, {ENDS[found.training.stopped_because]}"
+    return f"- {escape(', '.join(about))}, run `{key}` ({end}): {'; '.join(said)}"
+
+
 def effects(contents: Contents, family: str) -> str:
     """What each variant of a family is worth in the setting it varies, a row per dataset and variant.
 
@@ -91,6 +108,7 @@ BLOCKS: dict[str, Callable[[Contents, str], str]] = {
     "unfinished": unfinished,
     "claims": judged,
     "effects": effects,
+    "run": one_run,
 }
 """Name -> function of the contents and of the word behind the name."""
 
@@ -112,6 +130,11 @@ def _judged(cell: Comparison) -> tuple[str, ...]:
     assert printed
     gap = "–" if difference is None else signed(difference)
     return f"{printed.percent:.2f}", _value(cell.ours), gap, cell.verdict or "–"
+
+
+def _measured(record: Record, protocol: str) -> str:
+    metrics, errors = record.metrics[protocol]["test"], record.standard_errors[protocol]["test"]
+    return ", ".join(f"{name} {100 * metrics[name]:.2f} (± {100 * errors[name]:.2f})" for name in METRICS)
 
 
 def _studies(lines: Iterable[tuple[Row, ...]]) -> Iterator[list[tuple[Row, ...]]]:
