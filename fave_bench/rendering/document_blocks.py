@@ -74,8 +74,7 @@ def one_run(contents: Contents, key: str) -> str:
     found = next((record for record in contents.records if record.key == key), None)
     if found is None:
         raise BenchError(f"no run {key} is recorded; `python -m fave_bench.table --name overall --json` lists those")
-    variant = found.variant.replace(",", ", ")
-    about = [found.title, *filter(None, [found.setting, variant]), f"seed {found.seed}"]
+    about = [found.title, *filter(None, [found.setting, _spaced(found.variant)]), f"seed {found.seed}"]
     said = [f"{protocol} {_measured(found, protocol)}" for protocol in dict.fromkeys(protocol for protocol, _ in ORDER)]
     end = f"{found.training.epochs:.3g} epochs, {ENDS[found.training.stopped_because]}"
     return f"- {escape(', '.join(about))}, run `{key}` ({end}): {'; '.join(said)}"
@@ -121,8 +120,12 @@ def _board(contents: Contents, dataset: str) -> Board:
 
 def _name(line: Line) -> str:
     assert line.summary
-    parts = [line.title, line.summary.first.setting, *filter(None, [line.label])]
+    parts = [line.title, line.summary.first.setting, *filter(None, [_spaced(line.label)])]
     return ", ".join(parts) + " †" * line.truncated
+
+
+def _spaced(variant: str) -> str:
+    return variant.replace(",", ", ")
 
 
 def _judged(cell: Comparison) -> tuple[str, ...]:
