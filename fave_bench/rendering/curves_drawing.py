@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from fave_bench.rendering.curves import Curve, Panel
 
 Axis = Literal["passes", "seconds"]
+INCHES_A_LETTER = 0.058
+"""Of the names beside the axes."""
 WORDS: dict[Axis, str] = {"passes": "passes over the training samples", "seconds": "seconds of training"}
 
 
 def draw(shown: "Sequence[Panel]", words: str) -> "Figure":
-    margins = (0.45, 1.25, 0.55, 0.45)
-    figure, all_axes = panels(2 * len(shown), words, width=4.3, height=3.3, margins=margins)
     looks = styles((curve.record.title, curve.name) for panel in shown for curve in panel.curves)
+    names = max(len(name) for _, name in looks) * INCHES_A_LETTER + 0.2
+    figure, all_axes = panels(2 * len(shown), words, width=3.05 + names, height=3.3, margins=(0.45, names, 0.55, 0.45))
     for i, panel in enumerate(shown):
         for axes, axis in zip(all_axes[2 * i : 2 * i + 2], WORDS, strict=True):
             _frame(axes, panel, axis)
