@@ -1,7 +1,8 @@
 """What stage 2 does to validation in the authors' public FAVE code and in ours, from the same weights of stage 1.
 
 Needs a checkout of that code (github.com/Blue130/Fave), which is not part of this project, and a recorded run that left
-stage 2 out, as `python -m fave_bench.ablate` makes one, with its weights on this machine:
+stage 2 out, with its weights on this machine:
+    python -m fave_bench.run --dataset ml-100k --model fave --set training.stages.finetune.epochs=0
     python benchmarks/public_stage2.py --checkout ../Fave --run KEY
 Both take the same batches with dropout on, and are ranked by the public code's own metrics; their draws differ.
 """
@@ -110,7 +111,7 @@ def ours(model: Fave, batches: Iterator[Batch], rate: float, look: Callable[[Sco
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", required=True, metavar="KEY", help="a run of FAVE released on ml-100k without stage 2")
     parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--steps", type=int, default=101, help="of stage 2, one more than the last look (default 101)")
+    parser.add_argument("--steps", type=int, default=100, help="of stage 2 before the last look (default 100)")
     parser.add_argument("--rate", type=float, default=1e-4, help="learning rate (default 1e-4, as in the public YAML)")
 
 
@@ -125,7 +126,7 @@ def main() -> None:
     net.load_state_dict(exported(net.state_dict(), model.state_dict()))
     split = leave_one_out(sequences)
     samples = Samples(sequences, split, "prefix", WINDOW, torch.device("cpu"))
-    chunks = samples.order(0, "finetune", 0).split(BATCH_SIZE)[: options.steps]
+    chunks = samples.order(0, "finetune", 0).split(BATCH_SIZE)[: options.steps + 1]
 
     def batches() -> Iterator[Batch]:
         return (samples.batch(rows, seed_of(0, "finetune", 0, step)) for step, rows in enumerate(chunks))

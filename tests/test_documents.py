@@ -73,7 +73,9 @@ def test_effects_are_differences_to_the_full_run_where_there_is_one(tmp_path: Pa
 
     run(20, 0.1, 60.0)
     run(15, 0.0, 60.0, changes={"model.gamma": 0.0})
-    assert "| ml-100k | w/o cons † | gamma = 0.0 | −5.00 (" in rendered(tmp_path, "effects", "paper")
+    cut_short = rendered(tmp_path, "effects", "paper")
+    assert "| ml-100k | w/o cons † | gamma = 0.0 | −5.00 (" in cut_short
+    assert "| ml-100k | w/o match | match = off | – | – | not run |" in cut_short
     run(40, 0.1, None)
     run(30, 0.0, None, changes={"model.gamma": 0.0})
     lines = rendered(tmp_path, "effects", "paper").splitlines()

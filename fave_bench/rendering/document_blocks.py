@@ -73,7 +73,7 @@ def one_run(contents: Contents, key: str) -> str:
     """A bullet about one recorded run: what it is, its test metrics and their sampling error, how it ended."""
     found = next((record for record in contents.records if record.key == key), None)
     if found is None:
-        raise BenchError(f"no run {key} is recorded; `python -m fave_bench.table --name overall --json` lists those")
+        raise BenchError(f"no run {key} is recorded here; give the key of a run.json below results/")
     about = [found.title, *filter(None, [found.setting, _spaced(found.variant)]), f"seed {found.seed}"]
     said = [f"{protocol} {_measured(found, protocol)}" for protocol in dict.fromkeys(protocol for protocol, _ in ORDER)]
     end = f"{found.training.epochs:.3g} epochs, {ENDS[found.training.stopped_because]}"
@@ -153,9 +153,9 @@ def _studies(lines: Iterable[tuple[Row, ...]]) -> Iterator[list[tuple[Row, ...]]
 
 
 def _effect(line: tuple[Row, ...], full: tuple[Row, ...]) -> list[str]:
-    first = line[0]
-    cut = " †" * bool(first["truncated"] or full[0]["truncated"])
-    epochs = "not run" if first["epochs"] is None else f"{number(first['epochs']):.3g}"
+    first, ran = line[0], line[0]["epochs"] is not None
+    cut = " †" * bool(ran and (first["truncated"] or full[0]["truncated"]))
+    epochs = f"{number(first['epochs']):.3g}" if ran else "not run"
     about = [str(first["dataset"]), f"{first['variant']}{cut}", str(first["change"])]
     return [*map(escape, about), *map(_change, line), epochs]
 
