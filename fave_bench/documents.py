@@ -17,7 +17,7 @@ def parser() -> Parser:
         "documents",
         "Render the blocks between `<!-- rendered: NAME WHAT -->` and `<!-- /rendered -->` again, from the records:\n"
         "headline, verdicts and unfinished of a dataset, claims of a kind (accuracy, parts, cost, diversity),\n"
-        "effects of a family of ablations, and run of a key.",
+        "effects of a family of ablations, speed on a dataset, and run of a key.",
         "python -m fave_bench.documents --check",
     )
     p.add_argument("documents", nargs="*", type=Path, default=DOCUMENTS, metavar="FILE", help="default: this project's")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from helpers import add_run, ending
+from measured_helpers import keep, latency
 
 from fave_bench import documents
 from fave_bench.errors import BenchError
@@ -79,13 +80,38 @@ def test_effects_are_differences_to_the_full_run_where_there_is_one(tmp_path: Pa
     run(40, 0.1, None)
     run(30, 0.0, None, changes={"model.gamma": 0.0})
     lines = rendered(tmp_path, "effects", "paper").splitlines()
-    assert lines[1] == "|---|---|---|---:|---:|---:|"
+    assert lines[1] == "| --- | --- | --- | ---: | ---: | ---: |"
     (cons,) = (line for line in lines if "w/o cons" in line)
     assert cons.startswith("| ml-100k | w/o cons | gamma = 0.0 | −10.00 (−15.88 to −4.12) | ")
     assert "| ml-100k | w/o match | match = off | – | – | not run |" in lines
     assert rendered(tmp_path, "effects", "fmrec") == "None yet."
     with pytest.raises(BenchError, match="unknown family 'papers'; did you mean 'paper'"):
         rendered(tmp_path, "effects", "papers")
+
+
+def test_speed_is_sorted_and_compared_with_the_papers_own_model_on_the_same_device(tmp_path: Path) -> None:
+    fave = {"title": "FAVE", "steps": 1}
+    fmrec = {"title": "FMRec", "steps": 30}
+    keep(
+        tmp_path,
+        latency("fave", 2.0, **fave),
+        latency("fave", 3.0, setting="paper", **fave),
+        latency("fave", 5.0, execution="eager", **fave),
+        latency("fmrec", 30.0, **fmrec),
+        latency("fmrec", 2.5, title="FMRec", steps=1),
+        latency("sasrec", 0.5, title="SASRec", variant="ce"),
+        latency("sasrec", 0.1, batch_size=512, title="SASRec", variant="bce"),
+    )
+    keep(tmp_path, latency("fmrec", 8.0, **fmrec), hour=1, device="a card", threads=1)
+    assert rendered(tmp_path, "speed", "toy").splitlines()[2:] == [
+        "| a card | FMRec, released | 30 | – | 8.00 | – |",
+        "| test device | SASRec, released, ce | – | – | 0.500 | 0.250 |",
+        "| test device | FAVE, released | 1 | 5.00 | 2.00 | 1.00 |",
+        "| test device | FMRec, released | 1 | – | 2.50 | 1.25 |",
+        "| test device | FAVE, paper | 1 | – | 3.00 | 1.50 |",
+        "| test device | FMRec, released | 30 | – | 30.0 | 15.0 |",
+    ]
+    assert rendered(tmp_path, "speed", "far") == "None yet."
 
 
 def test_one_run_is_named_with_its_metrics_and_their_error(results: Path) -> None:

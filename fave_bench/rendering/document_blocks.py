@@ -9,7 +9,8 @@ from fave_bench.rendering.claims.claim import PROTOCOL, Row, number
 from fave_bench.rendering.claims.judged import claims
 from fave_bench.rendering.comparison import Comparison
 from fave_bench.rendering.contents import Contents
-from fave_bench.rendering.markdown import escape
+from fave_bench.rendering.document_speed import speed
+from fave_bench.rendering.markdown import escape, grid
 from fave_bench.rendering.overall import chosen
 from fave_bench.rendering.printed import read_overall
 from fave_bench.rendering.summary import Value
@@ -107,6 +108,7 @@ BLOCKS: dict[str, Callable[[Contents, str], str]] = {
     "unfinished": unfinished,
     "claims": judged,
     "effects": effects,
+    "speed": speed,
     "run": one_run,
 }
 """Name -> function of the contents and of the word behind the name."""
@@ -176,14 +178,4 @@ def _value(value: Value | None) -> str:
 
 def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1) -> str:
     """Numbers to the right of the first `words` columns."""
-
-    def lines() -> Iterator[str]:
-        yield _line(heads)
-        yield "|" + "|".join("---" if place < words else "---:" for place in range(len(heads))) + "|"
-        yield from map(_line, rows)
-
-    return "\n".join(lines())
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return grid(heads, rows, numeric=[place >= words for place in range(len(heads))])

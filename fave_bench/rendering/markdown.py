@@ -1,6 +1,7 @@
 """A table as GitHub-flavoured Markdown."""
 
 import re
+from collections.abc import Iterable, Sequence
 
 from fave_bench.rendering.table_model import Block, Cell, Column, Table, parts
 
@@ -14,22 +15,21 @@ def markdown(table: Table) -> str:
     return f"# {escape(table.title)}\n\n{legend}\n\n{blocks}\n"
 
 
+def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], *, numeric: Sequence[bool]) -> str:
+    """A table of cells that are Markdown already; numeric columns stand to the right."""
+    sides = ["---:" if right else "---" for right in numeric]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, sides, *rows))
+
+
 def escape(text: str) -> str:
     """Characters that Markdown or a table would take for its own."""
     return re.sub(r"([\\`*_\[\]|<>])", r"\\\1", re.sub(r"\s+", " ", text))
 
 
 def _block(block: Block) -> str:
-    lines = [
-        _line([_heading(column) for column in block.columns]),
-        _line(["---:" if column.numeric else "---" for column in block.columns]),
-        *(_line([_cell(cell) for cell in row]) for row in block.rows),
-    ]
-    return f"## {escape(block.title)}\n\n" + "\n".join(lines)
-
-
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    heads = [_heading(column) for column in block.columns]
+    rows = ([_cell(cell) for cell in row] for row in block.rows)
+    return f"## {escape(block.title)}\n\n" + grid(heads, rows, numeric=[column.numeric for column in block.columns])
 
 
 def _heading(column: Column) -> str:

@@ -1,0 +1,45 @@
+"""The block of a document that says what one user waits for, and how much of a speed-up is the number of steps."""
+
+from fave_bench.rendering.claims.claim import Row, number
+from fave_bench.rendering.contents import Contents
+from fave_bench.rendering.markdown import escape, grid
+from fave_bench.rendering.printed_efficiency import read_efficiency
+from fave_bench.rendering.table_model import Scalar, significant
+
+WHO = ("device", "title", "setting", "variant", "steps")
+
+
+def speed(contents: Contents, dataset: str) -> str:
+    """A row per device, model and number of steps, the fastest first; p50 of one user, in milliseconds.
+
+    The last column is the optimised time over that of the papers' own model in its first setting.
+    """
+    own = read_efficiency().models[-1]
+    timed = [row for row in contents.rows("efficiency", part="speed", dataset=dataset) if row["p50_ms"] is not None]
+    eager = {_who(row): _time(row) for row in timed if row["execution"] == "eager"}
+    optimised = [row for row in timed if row["execution"] == "optimised"]
+    first = [row for row in optimised if row["title"] == own and row["own_steps"]]
+    base = {row["device"]: _time(row) for row in reversed(first)}
+    if not optimised:
+        return "None yet."
+    rows = [
+        [
+            escape(str(row["device"])),
+            escape(", ".join(str(row[key]) for key in ("title", "setting", "variant") if row[key])),
+            str(row["steps"] or "–"),
+            significant(eager[_who(row)]) if _who(row) in eager else "–",
+            significant(_time(row)),
+            significant(_time(row) / base[row["device"]]) if row["device"] in base else "–",
+        ]
+        for row in sorted(optimised, key=lambda row: (str(row["device"]), _time(row)))
+    ]
+    heads = ["device", "model", "steps", "eager, ms ↓", "optimised, ms ↓", f"÷ {own}'s"]
+    return grid(heads, rows, numeric=[False, False, *[True] * 4])
+
+
+def _who(row: Row) -> tuple[Scalar, ...]:
+    return tuple(row[key] for key in WHO)
+
+
+def _time(row: Row) -> float:
+    return number(row["p50_ms"])
