@@ -17,7 +17,7 @@ def parser() -> Parser:
         "documents",
         "Render the blocks between `<!-- rendered: NAME WHAT -->` and `<!-- /rendered -->` again, from the records:\n"
         "headline, verdicts and unfinished of a dataset, claims of a kind (accuracy, parts, cost, diversity),\n"
-        "effects of a family of ablations, speed on a dataset, and run of a key.",
+        "effects of a family of ablations, speed on a dataset, run and looks of a key.",
         "python -m fave_bench.documents --check",
     )
     p.add_argument("documents", nargs="*", type=Path, default=DOCUMENTS, metavar="FILE", help="default: this project's")
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def filled(text: str, results: Path, path: Path) -> str:
     """The document with every block rendered; BenchError for a block that is not known."""
-    from fave_bench.rendering.document_blocks import BLOCKS
+    from fave_bench.rendering.blocks.catalogue import BLOCKS
     from fave_bench.views import contents
 
     if not BLOCK.search(text):

@@ -9,9 +9,9 @@ from measured_helpers import keep, latency
 
 from fave_bench import documents
 from fave_bench.errors import BenchError
-from fave_bench.records import Store
+from fave_bench.records import Look, Store, TrainingSummary
+from fave_bench.rendering.blocks.catalogue import BLOCKS
 from fave_bench.rendering.claims.judged import claims
-from fave_bench.rendering.document_blocks import BLOCKS
 from fave_bench.views import contents
 
 WORDS = "Before.\n\n<!-- rendered: {} {} -->\nold\n<!-- /rendered -->\n\nAfter <!-- a comment --> it.\n"
@@ -123,6 +123,28 @@ def test_one_run_is_named_with_its_metrics_and_their_error(results: Path) -> Non
     assert "; filtered H@20 50.00 (± " in line
     with pytest.raises(BenchError, match="no run 0123 is recorded"):
         rendered(results, "run", "0123")
+
+
+def test_looks_are_fewer_the_longer_a_stage_goes_and_hold_its_last_and_the_one_kept(tmp_path: Path) -> None:
+    def look(stage: str, epoch: int) -> Look:
+        seen = {"released": {"H@20": epoch / 100, "N@20": epoch / 200}, "filtered": {"H@20": 0.5}}
+        return Look(stage=stage, epoch=epoch, seconds=epoch, validation=seen)
+
+    curve = [*(look("first", epoch) for epoch in range(1, 8)), *(look("second", epoch) for epoch in range(2, 14))]
+    summary = TrainingSummary(epochs=20, best_epoch=7, stopped_because="converged", seconds=20, curve=curve)
+    record = add_run(Store(tmp_path), title="Mine", dataset="ml-100k", training=summary)
+    bare = add_run(Store(tmp_path), title="Bare", dataset="ml-100k", seed=1)
+    lines = [line.strip("| ").split(" | ") for line in rendered(tmp_path, "looks", record.key).splitlines()]
+    passes = [("first", "1"), ("first", "2"), ("first", "5"), ("first", "7"), ("second", "2"), ("second", "5")]
+    assert [tuple(line[:2]) for line in lines[2:8]] == passes
+    assert lines[8:] == [
+        ["second", "7 (kept)", "7.00", "3.50", "50.00", "–"],
+        ["second", "10", "10.00", "5.00", "50.00", "–"],
+        ["second", "13", "13.00", "6.50", "50.00", "–"],
+    ]
+    assert rendered(tmp_path, "looks", bare.key) == "No look at validation."
+    with pytest.raises(BenchError, match="no run 0123 is recorded"):
+        rendered(tmp_path, "looks", "0123")
 
 
 def test_only_blocks_change_and_a_second_time_nothing(results: Path, tmp_path: Path, capsys: Any) -> None:

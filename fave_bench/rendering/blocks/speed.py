@@ -1,8 +1,9 @@
-"""The block of a document that says what one user waits for, and how much of a speed-up is the number of steps."""
+"""What one user waits for, and how much of a speed-up is the number of steps."""
 
+from fave_bench.rendering.blocks.words import numbers
 from fave_bench.rendering.claims.claim import Row, number
 from fave_bench.rendering.contents import Contents
-from fave_bench.rendering.markdown import escape, grid
+from fave_bench.rendering.markdown import escape
 from fave_bench.rendering.printed_efficiency import read_efficiency
 from fave_bench.rendering.table_model import Scalar, significant
 
@@ -34,7 +35,7 @@ def speed(contents: Contents, dataset: str) -> str:
         for row in sorted(optimised, key=lambda row: (str(row["device"]), _time(row)))
     ]
     heads = ["device", "model", "steps", "eager, ms ↓", "optimised, ms ↓", f"÷ {own}'s"]
-    return grid(heads, rows, numeric=[False, False, *[True] * 4])
+    return numbers(heads, rows, words=2)
 
 
 def _who(row: Row) -> tuple[Scalar, ...]:

@@ -1,0 +1,74 @@
+"""What Table 1 holds of a dataset: everything, what got a verdict, and what did not run to its end."""
+
+from fave_bench.rendering.blocks.words import METRICS, ORDER, numbers, spaced
+from fave_bench.rendering.boards import Board, Line, boards
+from fave_bench.rendering.comparison import Comparison
+from fave_bench.rendering.contents import Contents
+from fave_bench.rendering.overall import chosen
+from fave_bench.rendering.printed import read_overall
+from fave_bench.rendering.summary import Value
+from fave_bench.rendering.table_model import signed
+
+
+def headline(contents: Contents, dataset: str) -> str:
+    """Every row of Table 1 that was run, its full runs where there are some: the printed H@20, and ours."""
+    board, papers = _board(contents, dataset), read_overall()
+    rows = []
+    for line in board.run_lines:
+        printed = papers.get(line.title, dataset, "H@20")
+        values = [line.value(protocol, metric) for protocol, metric in ORDER]
+        rows.append([_name(line), f"{printed.percent:.2f}" if printed else "–", *map(_value, values)])
+    return numbers(["model", "paper H@20 ↑", *(f"{metric} ↑ {protocol}" for protocol, metric in ORDER)], rows)
+
+
+def verdicts(contents: Contents, dataset: str) -> str:
+    """The rows that ran to their end beside what is printed for them, under the protocol printed numbers come from."""
+    board, papers = _board(contents, dataset), read_overall()
+    compared = [board.comparisons("released", metric, papers) for metric in METRICS]
+    rows = [
+        [_name(line), str(len(line.summary.records)), *(part for cell in cells for part in _judged(cell))]
+        for line, *cells in zip(board.lines, *compared, strict=True)
+        if line.summary and not line.truncated and all(cell.printed for cell in cells)
+    ]
+    if not rows:
+        return "None yet."
+    named = (f"{metric} {part}" for metric in METRICS for part in ("printed", "ours", "difference", "verdict"))
+    return numbers(["model", "seeds", *named], rows)
+
+
+def unfinished(contents: Contents, dataset: str) -> str:
+    """The rows of which no run went to its end, and how far the longest went."""
+    board = _board(contents, dataset)
+    full = {_name(line) for line in board.run_lines if not line.truncated}
+    lines = [
+        f"- {_name(line)}: {line.summary.epochs:.3g} epochs, stopped by its budget"
+        for line in board.run_lines
+        if line.truncated and line.summary and _name(line) not in full
+    ]
+    lines += [f"- {line.title}: not run" for line in board.lines if line.summary is None]
+    return "\n".join(lines) or "None."
+
+
+def _board(contents: Contents, dataset: str) -> Board:
+    papers = read_overall()
+    records = [one for one in chosen(contents.records, [dataset], papers) if one.dataset.split == "leave-one-out"]
+    return boards(records, [dataset], papers)[0]
+
+
+def _name(line: Line) -> str:
+    assert line.summary
+    parts = [line.title, line.summary.first.setting, *filter(None, [spaced(line.label)])]
+    return ", ".join(parts) + " †" * line.truncated
+
+
+def _judged(cell: Comparison) -> tuple[str, ...]:
+    printed, difference = cell.printed, cell.difference
+    assert printed
+    gap = "–" if difference is None else signed(difference)
+    return f"{printed.percent:.2f}", _value(cell.ours), gap, cell.verdict or "–"
+
+
+def _value(value: Value | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value.mean:.2f}" + (f" ± {value.deviation:.2f}" if value.deviation is not None else "")

@@ -1,0 +1,30 @@
+"""Every block by the name that a document gives it."""
+
+from collections.abc import Callable
+
+from fave_bench.rendering.blocks.accuracy import headline, unfinished, verdicts
+from fave_bench.rendering.blocks.effects import effects
+from fave_bench.rendering.blocks.one_run import looks, one_run
+from fave_bench.rendering.blocks.speed import speed
+from fave_bench.rendering.claims.judged import claims
+from fave_bench.rendering.contents import Contents
+from fave_bench.rendering.markdown import escape
+
+
+def judged(contents: Contents, kind: str) -> str:
+    """The claims of one kind, a bullet each."""
+    found = [claim for claim in claims(contents) if claim.kind == kind]
+    return "\n".join(f"- **{c.verdict}**: {escape(c.text)} – {escape(c.because)}" for c in found) or "None."
+
+
+BLOCKS: dict[str, Callable[[Contents, str], str]] = {
+    "headline": headline,
+    "verdicts": verdicts,
+    "unfinished": unfinished,
+    "claims": judged,
+    "effects": effects,
+    "speed": speed,
+    "run": one_run,
+    "looks": looks,
+}
+"""Name -> function of the contents and of the word behind the name."""

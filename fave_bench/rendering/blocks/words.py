@@ -1,0 +1,18 @@
+"""What the blocks share."""
+
+from collections.abc import Sequence
+
+from fave_bench.rendering.markdown import grid
+
+METRICS = ("H@20", "N@20")
+ORDER = (("released", "H@20"), ("released", "N@20"), ("filtered", "H@20"), ("filtered", "N@20"))
+
+
+def numbers(heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1) -> str:
+    """A table with words in its first columns and numbers to the right of them."""
+    return grid(heads, rows, numeric=[place >= words for place in range(len(heads))])
+
+
+def spaced(variant: str) -> str:
+    """A variant's name that can break over lines."""
+    return variant.replace(",", ", ")
