@@ -103,13 +103,16 @@ def test_speed_is_sorted_and_compared_with_the_papers_own_model_on_the_same_devi
         latency("sasrec", 0.1, batch_size=512, title="SASRec", variant="bce"),
     )
     keep(tmp_path, latency("fmrec", 8.0, **fmrec), hour=1, device="a card", threads=1)
+    keep(tmp_path, latency("fave", 4.0, **fave), latency("fmrec", 60.0, **fmrec), hour=2, threads=1)
     assert rendered(tmp_path, "speed", "toy").splitlines()[2:] == [
-        "| a card | FMRec, released | 30 | – | 8.00 | – |",
-        "| test device | SASRec, released, ce | – | – | 0.500 | 0.250 |",
-        "| test device | FAVE, released | 1 | 5.00 | 2.00 | 1.00 |",
-        "| test device | FMRec, released | 1 | – | 2.50 | 1.25 |",
-        "| test device | FAVE, paper | 1 | – | 3.00 | 1.50 |",
-        "| test device | FMRec, released | 30 | – | 30.0 | 15.0 |",
+        "| a card · 1 thread | FMRec, released | 30 | – | 8.00 | – |",
+        "| test device · 1 thread | FAVE, released | 1 | – | 4.00 | 1.00 |",
+        "| test device · 1 thread | FMRec, released | 30 | – | 60.0 | 15.0 |",
+        "| test device · 2 threads | SASRec, released, ce | – | – | 0.500 | 0.250 |",
+        "| test device · 2 threads | FAVE, released | 1 | 5.00 | 2.00 | 1.00 |",
+        "| test device · 2 threads | FMRec, released | 1 | – | 2.50 | 1.25 |",
+        "| test device · 2 threads | FAVE, paper | 1 | – | 3.00 | 1.50 |",
+        "| test device · 2 threads | FMRec, released | 30 | – | 30.0 | 15.0 |",
     ]
     assert rendered(tmp_path, "speed", "far") == "None yet."
 
