@@ -21,8 +21,9 @@ from fave_bench.training.checkpoint import load
 
 cluster_utils = pytest.importorskip("ray.cluster_utils", reason="needs the extra `cluster`")
 
-LONG, PATIENT = 100, 200
-"""Epochs of some milliseconds each: enough for a test to act in the middle; seconds to wait on a busy machine."""
+LONG, PATIENT = 400, 200
+"""Epochs of some milliseconds each, in all several times the second that a driver and a task take to hear of each other
+(`dispatch.WAIT`, `task.ASK_EVERY`), so that a test acts in the middle; seconds to wait on a busy machine."""
 
 
 @pytest.fixture(scope="module")
