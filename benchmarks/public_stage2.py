@@ -4,7 +4,9 @@ Needs a checkout of that code (github.com/Blue130/Fave), which is not part of th
 stage 2 out, with its weights on this machine:
     python -m fave_bench.run --dataset ml-100k --model fave --set training.stages.finetune.epochs=0
     python benchmarks/public_stage2.py --checkout ../Fave --run KEY
-Both take the same batches with dropout on, and are ranked by the public code's own metrics; their draws differ.
+Both take the same batches with dropout on, and are ranked by the public code's own metrics; their draws differ. With
+    --switch match=off
+ours runs alone, with that switch of the model turned: which of the differences between code and paper does it?
 """
 
 import argparse
@@ -89,6 +91,14 @@ def theirs(public: Any, net: Any, batches: Iterator[Batch], rate: float, look: C
         optimizer.step()
 
 
+def turned(model: Fave, switches: list[str]) -> Fave:
+    """The same weights with fields of the model's config set anew, each as NAME=VALUE."""
+    chosen = dict(switch.split("=", 1) for switch in switches)
+    found = Fave(Fave.Config.model_validate({**model.config.model_dump(), **chosen}), model.num_items)
+    found.load_state_dict(model.state_dict())
+    return found.eval()
+
+
 def ours(model: Fave, batches: Iterator[Batch], rate: float, look: Callable[[Scores], str]) -> None:
     """The same with our model and our step, fp32 and not compiled."""
 
@@ -112,6 +122,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", required=True, metavar="KEY", help="a run of FAVE released on ml-100k without stage 2")
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--steps", type=int, default=100, help="of stage 2 before the last look (default 100)")
+    parser.add_argument("--switch", action="append", default=[], metavar="NAME=VALUE", help="of the model; repeatable")
     parser.add_argument("--rate", type=float, default=1e-4, help="learning rate (default 1e-4, as in the public YAML)")
 
 
@@ -132,8 +143,9 @@ def main() -> None:
         return (samples.batch(rows, seed_of(0, "finetune", 0, step)) for step, rows in enumerate(chunks))
 
     look = looks(public, sequences, split)
-    theirs(public, net, batches(), options.rate, look)
-    ours(model, batches(), options.rate, look)
+    if not options.switch:
+        theirs(public, net, batches(), options.rate, look)
+    ours(turned(model, options.switch), batches(), options.rate, look)
 
 
 if __name__ == "__main__":
