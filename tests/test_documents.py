@@ -66,8 +66,8 @@ def test_every_claim_is_in_the_block_of_its_kind(results: Path) -> None:
 
 
 def test_effects_are_differences_to_the_full_run_where_there_is_one(tmp_path: Path) -> None:
-    def run(hits: int, gamma: float, budget: float | None, **fields: Any) -> None:
-        config = {"model": {"gamma": gamma, "match": "on"}, "training": {"time_budget": budget}}
+    def run(hits: int, gamma: float, budget: float | None, match: str = "on", **fields: Any) -> None:
+        config = {"model": {"gamma": gamma, "match": match}, "training": {"time_budget": budget}}
         cut = {"stopped_because": "budget"} if budget else {}
         about = {"model": "fave", "title": "FAVE", "dataset": "ml-100k", "config": config}
         add_run(Store(tmp_path), higher=[0] * hits + [49] * (100 - hits), **about, **cut, **fields)
@@ -84,6 +84,9 @@ def test_effects_are_differences_to_the_full_run_where_there_is_one(tmp_path: Pa
     (cons,) = (line for line in lines if "w/o cons" in line)
     assert cons.startswith("| ml-100k | w/o cons | gamma = 0.0 | −10.00 (−15.88 to −4.12) | ")
     assert "| ml-100k | w/o match | match = off | – | – | not run |" in lines
+    run(14, 0.1, 60.0, "off", changes={"model.match": "off"})
+    assert "| ml-100k | w/o match † | match = off | −6.00 (" in rendered(tmp_path, "effects", "paper")
+    assert cons in rendered(tmp_path, "effects", "paper")
     assert rendered(tmp_path, "effects", "fmrec") == "None yet."
     with pytest.raises(BenchError, match="unknown family 'papers'; did you mean 'paper'"):
         rendered(tmp_path, "effects", "papers")

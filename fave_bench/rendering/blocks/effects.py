@@ -14,19 +14,23 @@ from fave_bench.studies.catalogue import families
 def effects(contents: Contents, family: str) -> str:
     """What each variant of a family is worth in the setting it varies, a row per dataset and variant.
 
-    Of several full models of a dataset the one that ran to its end is taken.
+    Of several full models of a dataset the one that ran to its end is taken, or, for a variant that was not run beside
+    it, one that it was run beside.
     """
     known = families()
     if family not in known:
         raise unknown("family", family, known)
     wanted = {"family": family, "setting": known[family].setting, "protocol": PROTOCOL}
     per_metric = [list(contents.rows("ablation", **wanted, metric=metric)) for metric in METRICS]
-    studies: dict[Scalar, list[tuple[Row, ...]]] = {}
-    for study in _studies(zip(*per_metric, strict=True)):
-        dataset, whole = study[0][0]["dataset"], not study[0][0]["truncated"]
-        if whole or dataset not in studies:
-            studies[dataset] = study
-    rows = [_effect(line, full) for full, *lines in studies.values() for line in lines]
+    best: dict[tuple[Scalar, Scalar], tuple[bool, bool, list[str]]] = {}
+    for full, *lines in _studies(zip(*per_metric, strict=True)):
+        for line in lines:
+            first, whole = line[0], not full[0]["truncated"]
+            found = first["change_from_full"] is not None, whole, _effect(line, full)
+            so_far = best.setdefault((first["dataset"], first["variant"]), found)
+            if found[:2] > so_far[:2]:
+                best[first["dataset"], first["variant"]] = found
+    rows = [row for *_, row in best.values()]
     if not rows:
         return "None yet."
     return numbers(["dataset", "variant", "change", *(f"{metric} Δ" for metric in METRICS), "epochs"], rows, words=3)
