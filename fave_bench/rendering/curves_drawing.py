@@ -40,7 +40,7 @@ def _frame(axes: "Axes", panel: "Panel", axis: Axis) -> None:
     axes.set_xlim(max(min(x), 1e-3) / 1.5, max(x) * 1.2)
     axes.set_ylim(0, 1.1 * max([point.value + (point.error or 0) for point in points] + [1e-9]))
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(which="both", length=0, labelsize=7)
     axes.grid(True)
@@ -48,6 +48,11 @@ def _frame(axes: "Axes", panel: "Panel", axis: Axis) -> None:
     if axis == "passes":
         heading(axes, panel.board.heading, panel.board.population, size=9.5)
         axes.set_ylabel(f"validation N@20, %, {panel.protocol}   (→ better)", loc="top", size=7.5)
+
+
+def _short(value: float) -> str:
+    """A tick's number, thousands as k: where a run took hours, decades are as near as five digits are wide."""
+    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
 
 
 def _curve(axes: "Axes", curve: "Curve", axis: Axis, style: Style) -> None:
