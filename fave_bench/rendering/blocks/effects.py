@@ -22,15 +22,11 @@ def effects(contents: Contents, family: str) -> str:
         raise unknown("family", family, known)
     wanted = {"family": family, "setting": known[family].setting, "protocol": PROTOCOL}
     per_metric = [list(contents.rows("ablation", **wanted, metric=metric)) for metric in METRICS]
-    best: dict[tuple[Scalar, Scalar], tuple[bool, bool, list[str]]] = {}
+    pairs: dict[tuple[Scalar, Scalar], list[tuple[tuple[Row, ...], tuple[Row, ...]]]] = {}
     for full, *lines in _studies(zip(*per_metric, strict=True)):
         for line in lines:
-            first, whole = line[0], not full[0]["truncated"]
-            found = first["change_from_full"] is not None, whole, _effect(line, full)
-            so_far = best.setdefault((first["dataset"], first["variant"]), found)
-            if found[:2] > so_far[:2]:
-                best[first["dataset"], first["variant"]] = found
-    rows = [row for *_, row in best.values()]
+            pairs.setdefault((line[0]["dataset"], line[0]["variant"]), []).append((line, full))
+    rows = [_effect(*max(candidates, key=_worth)) for candidates in pairs.values()]
     if not rows:
         return "None yet."
     return numbers(["dataset", "variant", "change", *(f"{metric} Δ" for metric in METRICS), "epochs"], rows, words=3)
@@ -46,6 +42,12 @@ def _studies(lines: Iterable[tuple[Row, ...]]) -> Iterator[list[tuple[Row, ...]]
         found.append(line)
     if found:
         yield found
+
+
+def _worth(pair: tuple[tuple[Row, ...], tuple[Row, ...]]) -> tuple[bool, bool]:
+    """What was compared before what was not, then a full model that ran to its end before one cut short."""
+    (variant, *_), (full, *_) = pair
+    return variant["change_from_full"] is not None, not full["truncated"]
 
 
 def _effect(line: tuple[Row, ...], full: tuple[Row, ...]) -> list[str]:
