@@ -10,6 +10,7 @@ from fave_bench.errors import NothingToShow
 from fave_bench.forensics.audit import findings
 from fave_bench.forensics.reading import shipped
 from fave_bench.records.measurements import What, measurements
+from fave_bench.records.notes import notes
 from fave_bench.rendering.audit_table import audit_table
 from fave_bench.rendering.contents import Contents
 from fave_bench.rendering.picture import Picture
@@ -26,6 +27,7 @@ def contents(results: Path) -> Contents:
         measurements=tuple(one for what in get_args(What) for one in measurements(results, what)),
         tables=(*made, audited()),
         pictures=tuple(pictures(results)),
+        notes=notes(results),
     )
 
 

@@ -1,5 +1,6 @@
 """Blocks of numbers in documents are rendered from records, and nothing around them is touched."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from fave_bench.errors import BenchError
 from fave_bench.records import Look, Store, TrainingSummary
 from fave_bench.rendering.blocks.catalogue import BLOCKS
 from fave_bench.rendering.claims.judged import claims
+from fave_bench.rendering.page.assembly import assemble
 from fave_bench.views import contents
 
 WORDS = "Before.\n\n<!-- rendered: {} {} -->\nold\n<!-- /rendered -->\n\nAfter <!-- a comment --> it.\n"
@@ -50,6 +52,29 @@ def test_a_headline_has_full_runs_and_cut_ones_only_where_there_is_no_other(resu
 def test_verdicts_are_of_full_runs_that_a_paper_prints(results: Path) -> None:
     (row,) = rendered(results, "verdicts", "ml-100k").splitlines()[2:]
     assert row.startswith("| GRU4Rec, released | 2 | 21.85 | 35.00 ± 7.07 | +13.15 | ")
+
+
+def test_a_row_that_differs_is_explained_by_what_is_noted_of_it_and_others_are_not(results: Path) -> None:
+    assert rendered(results, "explained", "ml-100k") == "- **GRU4Rec, released**, higher: No cause is known."
+    (results / "notes.toml").write_text('[ml-100k]\n"gru4rec:released" = "Made up."\n"mine:released" = "Best."\n')
+    assert rendered(results, "explained", "ml-100k") == "- **GRU4Rec, released**, higher: Made up."
+    assert "<b>GRU4Rec, released</b>, higher: Made up." in assemble(contents(results))
+    assert rendered(results, "explained", "beauty") == "None."
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[ml-100k", "notes.toml: Expected"),
+        ("ml-100k = 1", "notes.toml: ml-100k: Input should be a valid dict"),
+        ('[ml-100k]\n"gru4rec:released" = 1', "notes.toml: ml-100k.gru4rec:released: Input should be a valid string"),
+        ('[ml-100k]\n"gru4rec:released" = " "', "notes.toml: ml-100k.gru4rec:released: String should have at least 1"),
+    ],
+)
+def test_notes_that_cannot_be_read_name_the_file_and_the_row(results: Path, text: str, said: str) -> None:
+    (results / "notes.toml").write_text(text)
+    with pytest.raises(BenchError, match=re.escape(said)):
+        contents(results)
 
 
 def test_what_did_not_run_to_its_end_is_listed_and_what_did_is_not(results: Path) -> None:

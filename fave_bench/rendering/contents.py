@@ -1,10 +1,11 @@
 """What the report is made of: records, measurements, and every table and figure that they give."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fave_bench.records import Record
 from fave_bench.records.measurements import Measurement
+from fave_bench.records.notes import Notes
 from fave_bench.rendering.picture import Picture
 from fave_bench.rendering.table_model import Scalar, Table
 
@@ -17,6 +18,8 @@ class Contents:
     measurements: tuple[Measurement, ...]
     tables: tuple[Table, ...]
     pictures: tuple[Picture, ...]
+    notes: Notes = field(default_factory=dict)
+    """What people found out about rows."""
 
     def rows(self, table: str, **wanted: Scalar) -> Iterator[dict[str, Scalar]]:
         """The flat rows of the table of that name in which every column `wanted` has its value; none without it."""

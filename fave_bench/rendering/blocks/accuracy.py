@@ -1,9 +1,11 @@
-"""What Table 1 holds of a dataset: everything, what got a verdict, and what did not run to its end."""
+"""What Table 1 holds of a dataset: everything, what got a verdict and why, and what did not run to its end."""
 
+from fave_bench.rendering import causes
 from fave_bench.rendering.blocks.words import METRICS, ORDER, numbers, spaced
 from fave_bench.rendering.boards import Board, Line, boards
 from fave_bench.rendering.comparison import Comparison
 from fave_bench.rendering.contents import Contents
+from fave_bench.rendering.markdown import escape
 from fave_bench.rendering.overall import chosen
 from fave_bench.rendering.printed import read_overall
 from fave_bench.rendering.summary import Value
@@ -34,6 +36,12 @@ def verdicts(contents: Contents, dataset: str) -> str:
         return "None yet."
     named = (f"{metric} {part}" for metric in METRICS for part in ("printed", "ours", "difference", "verdict"))
     return numbers(["model", "seeds", *named], rows)
+
+
+def explained(contents: Contents, dataset: str) -> str:
+    """What is known of each row that was not reproduced, a bullet each."""
+    found = causes.causes(contents, dataset)
+    return "\n".join(f"- **{escape(c.title)}**, {c.verdict}: {escape(c.note)}" for c in found) or "None."
 
 
 def unfinished(contents: Contents, dataset: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from fave_bench.rendering.blocks.accuracy import headline, unfinished, verdicts
+from fave_bench.rendering.blocks.accuracy import explained, headline, unfinished, verdicts
 from fave_bench.rendering.blocks.effects import effects
 from fave_bench.rendering.blocks.one_run import looks, one_run
 from fave_bench.rendering.blocks.speed import speed
@@ -20,6 +20,7 @@ def judged(contents: Contents, kind: str) -> str:
 BLOCKS: dict[str, Callable[[Contents, str], str]] = {
     "headline": headline,
     "verdicts": verdicts,
+    "explained": explained,
     "unfinished": unfinished,
     "claims": judged,
     "effects": effects,

@@ -1,8 +1,9 @@
-"""How many printed numbers were reproduced here, dataset by dataset."""
+"""How many printed numbers were reproduced here, dataset by dataset, and why others were not."""
 
 from collections import Counter
 from dataclasses import dataclass
 
+from fave_bench.rendering.causes import Cause, causes
 from fave_bench.rendering.claims.claim import PROTOCOL
 from fave_bench.rendering.contents import Contents
 
@@ -17,6 +18,7 @@ class Tally:
     dataset: str
     counts: dict[str, int]
     """Verdict -> cells, for all of VERDICTS."""
+    causes: tuple[Cause, ...]
 
     @property
     def cells(self) -> int:
@@ -29,4 +31,7 @@ def tallies(contents: Contents) -> tuple[Tally, ...]:
     for row in contents.rows("overall", protocol=PROTOCOL):
         if row["paper_value"] is not None:
             found.setdefault(str(row["dataset"]), Counter())[str(row["verdict"])] += 1
-    return tuple(Tally(name, {verdict: counts[verdict] for verdict in VERDICTS}) for name, counts in found.items())
+    return tuple(
+        Tally(name, {verdict: counts[verdict] for verdict in VERDICTS}, causes(contents, name))
+        for name, counts in found.items()
+    )
