@@ -21,7 +21,9 @@ def changed() -> str:
     return done.stdout if done.returncode == 0 else "no checkout"
 
 
-@pytest.mark.skipif(bool(changed()), reason="results/ or paper_tables/ are not as committed")
+pytestmark = pytest.mark.skipif(bool(changed()), reason="results/ or paper_tables/ are not as committed")
+
+
 def test_what_is_committed_is_current():
     assert published.check(ROOT / "results", ROOT / "paper_tables") > 0
     assert documents.main(["--check", "--results", str(ROOT / "results"), *map(str, DOCUMENTS)]) == 0
