@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name not in family.variants:
             raise unknown(f"variant of family {arguments.family}", name, family.variants)
     wanted = [family.variants[name] for name in arguments.variants or family.variants]
-    runs = study(arguments, engine, datasets, family.model, setting, [{}, *wanted])
+    runs = study(arguments, engine, store, datasets, family.model, setting, [{}, *wanted])
     if arguments.plan:
         print_plan(runs, store)
         return 0

@@ -92,7 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     if arguments.fast:
         require_compiler(engine.device)
-    runs, broken = _runs(profile, datasets, arguments.models or registry.names(), engine.device, fast=arguments.fast)
+    models = arguments.models or registry.names()
+    runs, broken = _runs(profile, datasets, models, engine.device, store, fast=arguments.fast)
     problems += broken
     if arguments.plan:
         print_plan(runs, store, problems)
@@ -133,11 +134,17 @@ def _available(profile: Profile, asked: Sequence[str] | None, *, fetch: bool) ->
 
 
 def _runs(
-    profile: Profile, datasets: Sequence[str], models: Sequence[str], device: "torch.device", *, fast: bool
+    profile: Profile,
+    datasets: Sequence[str],
+    models: Sequence[str],
+    device: "torch.device",
+    store: "Store",
+    *,
+    fast: bool,
 ) -> "tuple[list[Run], list[str]]":
     """All runs of the campaign in the order of doing: the first seed of everything before the second of anything,
     changed rows and ablations after all rows; and what cannot be."""
-    from fave_bench.runner import Run, Spec
+    from fave_bench.runner import Run, Spec, suited
 
     runs, broken = dict[str, Run](), dict[str, str]()
 
@@ -146,7 +153,7 @@ def _runs(
         try:
             for spec in kind(dataset, model):
                 spec = replace(spec, seed=seed, quick=profile.quick, time_budget=profile.run_budget)
-                yield Run(spec.fast() if fast else spec, device)
+                yield suited(spec.fast() if fast else spec, device, store)
         except BenchError as error:
             broken[model] = str(error)
 

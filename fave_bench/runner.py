@@ -20,7 +20,7 @@ from fave_bench.data.items import genre_matrix
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import SPLITS, Split
 from fave_bench.distributed import ALONE, World
-from fave_bench.efficiency.environment import describe, require_compiler
+from fave_bench.efficiency.environment import describe, device_name, has_bf16, require_compiler
 from fave_bench.errors import BenchError, UsageError, unknown
 from fave_bench.evaluation.diversity import diversity_of
 from fave_bench.evaluation.item_spaces import Spaces, own_space, shared_spaces
@@ -80,7 +80,7 @@ class Spec:
     """`fp32` or `bf16` for training; None is the preset's."""
 
     def fast(self) -> "Spec":
-        """The same with compiled training steps in bf16, where the model has something to compile."""
+        """The same with compiled training steps in bf16, where the model has something to compile (see `suited`)."""
         compilable = registry.load(self.model).training_method is not Recommender.training_method
         return replace(self, compiled=True, precision="bf16") if compilable else self
 
@@ -230,6 +230,12 @@ class Run:
         return self._ends(store, self.kind(self.plan.model_config, self.sequences.num_items), device)
 
     def _made(self, store: Store, interrupted: Callable[[], bool], share_stages: bool) -> Record:
+        if self.kind.samples != "none" and self.plan.training.precision == "bf16" and not has_bf16(self.device):
+            say_once(
+                f"{self}: {device_name(self.device)} has no instructions for bf16, so this will be slow; "
+                "--precision fp32 is another run, and a faster one",
+                "bf16",
+            )
         spaces = shared_spaces(self.sequences, self.split, self.given.genres)  # before training, as it reads a file
         model = self._model()
         ends = self._ends(store, model, self.device) if share_stages else None
@@ -366,6 +372,14 @@ class Run:
                 "notes": [QUICK_NOTE] * (self.spec.quick and model.samples != "none") + _sharing(outcome),
             }
         )
+
+
+def suited(spec: Spec, device: torch.device, store: Store) -> Run:
+    """The run, in fp32 where it would be in bf16, `device` has no instructions for that, and nobody has recorded it."""
+    run = Run(spec, device)
+    if run.plan.training.precision == "fp32" or has_bf16(device) or run.recorded(store):
+        return run
+    return Run(replace(spec, precision="fp32"), device)
 
 
 def write_failure(run: Run, store: Store, error: Exception) -> None:

@@ -12,6 +12,7 @@ from fave_bench.studies.catalogue import Sweep, sweeps
 from fave_bench.worklist import add_study, at_hand, deadline, print_plan, study, work_through
 
 if TYPE_CHECKING:
+    from fave_bench.records import Store
     from fave_bench.runner import Run
 
 
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.values and len(asked) != 1:
         raise UsageError("--values: say of which one parameter, with --parameter NAME")
     engine = chosen(arguments)
-    found = [run for name in asked for run in _runs(sweeps()[name], arguments, engine)]
+    found = [run for name in asked for run in _runs(sweeps()[name], arguments, engine, store)]
     runs = list({run.key: run for run in found}.values())  # parameters meet in the setting's own values
     if arguments.plan:
         print_plan(runs, store)
@@ -61,9 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return work_through(runs, store, engine, until=until, retry_failed=retry, render=render)
 
 
-def _runs(sweep: Sweep, arguments: argparse.Namespace, engine: Engine) -> "list[Run]":
+def _runs(sweep: Sweep, arguments: argparse.Namespace, engine: Engine, store: "Store") -> "list[Run]":
     changes = [dict.fromkeys(sweep.keys, value) for value in arguments.values or sweep.values]
-    return study(arguments, engine, at_hand(arguments.datasets, sweep.datasets), sweep.model, sweep.setting, changes)
+    datasets = at_hand(arguments.datasets, sweep.datasets)
+    return study(arguments, engine, store, datasets, sweep.model, sweep.setting, changes)
 
 
 def _about(sweep: Sweep) -> str:

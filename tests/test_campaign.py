@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 import zipfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 import torch
 from helpers import actions_csv, ending
 
-from fave_bench import campaign, merge, prepare
+from fave_bench import campaign, cli, merge, prepare, runner
 from fave_bench.data.sequences import Sequences
 from fave_bench.efficiency.environment import describe
 from fave_bench.errors import BenchError
@@ -21,7 +22,7 @@ from fave_bench.records import Store
 from fave_bench.records import packing as packing_module
 from fave_bench.records.measurements import Measurement, TrainingRow, write
 from fave_bench.records.packing import contents, pack
-from fave_bench.runner import Run, Spec
+from fave_bench.runner import Run, Spec, suited
 from fave_bench.studies.catalogue import Order, campaign_order, families
 
 CPU = torch.device("cpu")
@@ -58,10 +59,10 @@ def test_all_rows_of_a_seed_come_before_the_next_seed_most_wanted_first(argument
     assert names[5:] == [name.replace("seed 0", "seed 1") for name in names[:5]]
 
 
-def test_the_full_profile_goes_on_with_changed_rows_and_ends_with_the_ablations(monkeypatch):
+def test_the_full_profile_goes_on_with_changed_rows_and_ends_with_the_ablations(tmp_path, monkeypatch):
     profile = campaign.Profile("test", (), (0, 1), None, False, studies=True)
     monkeypatch.setattr("fave_bench.data.load", lambda name, source=None: _sequences(name))
-    runs, broken = campaign._runs(profile, ["ml-100k"], ["fave", "fmrec"], CPU, fast=False)
+    runs, broken = campaign._runs(profile, ["ml-100k"], ["fave", "fmrec"], CPU, Store(tmp_path), fast=False)
     assert not broken and len(runs) == len({run.key for run in runs}) == 2 * (3 + 1 + 4)
     assert [run.spec.seed for run in runs] == [0] * 3 + [1] * 3 + [0, 1] + [0] * 4 + [1] * 4
     assert [run.variant for run in runs[:8]] == [""] * 6 + ["steps=1"] * 2
@@ -79,6 +80,26 @@ def test_precision_is_part_of_the_key_and_compiling_is_not(monkeypatch):
     plain, half = Run(Spec("ml-100k", "fave"), CPU), Run(Spec("ml-100k", "fave", precision="bf16"), CPU)
     assert plain.key != half.key == Run(Spec("ml-100k", "fave").fast(), CPU).key
     assert half.variant == "" and not half.plan.changes and half.plan.training.precision == "bf16"
+
+
+def test_a_row_is_not_in_bf16_where_that_is_slow_unless_it_was_recorded_so(arguments, tmp_path, monkeypatch):
+    spec, store = Spec("mine", "sasrec", "released", "ce", epochs=1, precision="bf16"), Store(tmp_path / "results")
+    monkeypatch.setattr(runner, "has_bf16", lambda device: True)
+    assert suited(spec, CPU, store).plan.training.precision == "bf16"
+    monkeypatch.setattr(runner, "has_bf16", lambda device: False)
+    plain = suited(spec, CPU, store)
+    assert plain.plan.training.precision == "fp32" and plain.key == Run(replace(spec, precision=None), CPU).key
+    Run(spec, CPU).execute(store)
+    assert suited(spec, CPU, store).finished(store) is not None
+
+
+def test_a_slow_precision_that_was_asked_for_is_said_to_be_slow(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(runner, "has_bf16", lambda device: False)
+    monkeypatch.setattr(cli, "_told", set())
+    Run(Spec("mine", "popularity", precision="bf16"), CPU).execute(Store(tmp_path))
+    assert "no instructions for bf16" not in capsys.readouterr().err  # nothing is trained
+    Run(Spec("mine", "sasrec", epochs=1, precision="bf16"), CPU).execute(Store(tmp_path))
+    assert "no instructions for bf16" in capsys.readouterr().err
 
 
 def test_a_recorded_row_says_how_long_the_next_seed_takes(arguments, tmp_path):

@@ -21,6 +21,7 @@ from fave_bench.rendering.boards import boards
 from fave_bench.rendering.comparison import Comparison
 from fave_bench.rendering.formats import FORMATS
 from fave_bench.rendering.overall import overall
+from fave_bench.rendering.overall_data import tidy
 from fave_bench.rendering.printed import Overall, Printed, read_overall
 from fave_bench.rendering.ranking import marks
 from fave_bench.rendering.summary import Value, summarise
@@ -312,6 +313,10 @@ def test_a_precision_other_than_fp32_is_told_with_the_device() -> None:
     config = {"model": {}, "training": {"precision": "bf16"}}
     (half,), (plain,) = (summarise([make_record(**kind)]) for kind in ({"config": config}, {}))
     assert half.device == f"{plain.device}, bf16"
+
+
+def test_a_sum_in_another_order_renders_to_the_same_bytes() -> None:
+    assert [str(tidy(value)) for value in (-1e-15, 1e-15, 0.1 + 0.2)] == ["0.0", "0.0", "0.3"]
 
 
 def test_rows_of_one_name_are_told_apart_by_how_they_were_trained() -> None:

@@ -12,6 +12,9 @@ from fave_bench import __version__, launcher
 from fave_bench.errors import BenchError, UsageError
 
 Facts = dict[str, str | int | bool | None]
+CPU_INFO = Path("/proc/cpuinfo")
+BF16_FLAGS = frozenset(("avx512_bf16", "amx_bf16", "bf16"))
+"""As x86 and Arm processors announce it."""
 
 
 def resolve_device(name: str) -> torch.device:
@@ -73,20 +76,33 @@ def describe(device: torch.device) -> Facts:
 
 
 def device_name(device: torch.device) -> str:
-    """The device as a person names it: the GPU's product name, or the processor's with its cores."""
+    """The device as a person names it: the GPU's product name, or the processor's with its cores.
+
+    A processor without bf16 instructions says so: a virtual machine's may have the name of one that has them.
+    """
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{_processor()} ({os.cpu_count()} cores)"
+    processor = _cpu_facts().get("model name") or platform.processor() or platform.machine()
+    return f"{processor} ({os.cpu_count()} cores{'' if has_bf16(device) else ', no bf16'})"
 
 
-def _processor() -> str:
+def has_bf16(device: torch.device) -> bool:
+    """Whether products in bf16 have instructions of their own; without them they take a hundred times as long as in
+    fp32 on some processors. Of a processor that does not say, no."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    facts = _cpu_facts()
+    return not BF16_FLAGS.isdisjoint(f"{facts.get('flags', '')} {facts.get('Features', '')}".split())
+
+
+def _cpu_facts() -> dict[str, str]:
+    """What Linux says of the first processor; nothing elsewhere."""
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
+        first = CPU_INFO.read_text().split("\n\n", 1)[0]
     except OSError:
-        pass
-    return platform.processor() or platform.machine()
+        return {}
+    facts = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in facts}
 
 
 def code() -> Facts:

@@ -9,9 +9,10 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from fave_bench.cli import say
 from fave_bench.data.splits import leave_one_out
 from fave_bench.efficiency.dispatched_products import dispatched_products
-from fave_bench.efficiency.environment import require_compiler
+from fave_bench.efficiency.environment import device_name, has_bf16, require_compiler
 from fave_bench.efficiency.subjects import Subject, subjects
 from fave_bench.efficiency.timing import once
 from fave_bench.measure import Request
@@ -33,15 +34,21 @@ SIDE = 2048
 def rows(request: Request) -> Iterator[TrainingRow]:
     """One row per preset row that is trained, stage and precision. Restores nothing: the models are thrown away.
 
+    Not in bf16 where the device has no instructions for it: one number would take minutes.
+
     With `request.compiled`, rows of the stages that have something to compile.
     """
     if request.compiled:
         require_compiler(request.device)
+    precisions: tuple[Precision, ...] = get_args(Precision)
+    if not has_bf16(request.device):
+        say(f"fp32 only: {device_name(request.device)} has no instructions for bf16")
+        precisions = ("fp32",)
     for subject in subjects(request):
         if registry.load(subject.plan.model).samples == "none":
             continue
         for name, stage in subject.plan.training.stages.items():
-            for precision in get_args(Precision):
+            for precision in precisions:
                 row = _row(subject, name, stage, precision, request)
                 if row:
                     yield row

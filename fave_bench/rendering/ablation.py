@@ -77,8 +77,8 @@ def _flat(one: Ablation, protocol: Protocol, ranks: TestRanks) -> Iterator[dict[
                 facts["paper_source"] = one.family.source
             if metric in changes:
                 low, high = changes[metric].interval
-                facts |= {"change_from_full": _percent(changes[metric].mean)}
-                facts |= {"change_low": _percent(low), "change_high": _percent(high)}
+                facts |= {"change_from_full": tidy(100 * changes[metric].mean)}
+                facts |= {"change_low": tidy(100 * low), "change_high": tidy(100 * high)}
             yield {column: facts.get(column) for column in COLUMNS}
 
 
@@ -102,7 +102,3 @@ def _ours(line: VariantLine, protocol: Protocol, metric: str) -> dict[str, Scala
         "ours_mean": tidy(value.mean), "ours_sd": tidy(value.deviation), "seeds": value.seeds,
         "sampling_error": tidy(value.sampling_error),
     }  # fmt: skip
-
-
-def _percent(fraction: float) -> float:
-    return round(100 * fraction, 6)

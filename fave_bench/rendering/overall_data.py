@@ -72,5 +72,5 @@ def _figures(cell: Comparison) -> Facts:
 
 
 def tidy(value: float | None) -> float | None:
-    """Six decimals of a percent: far below any error, and free of the last bit's noise."""
-    return None if value is None else round(value, 6)
+    """Six decimals of a percent: far below any error, and free of the last bit's noise, so no negative zero."""
+    return None if value is None else round(value, 6) + 0.0

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from fave_bench import measure
+from fave_bench.efficiency import training
 from fave_bench.errors import UsageError
 from fave_bench.records.measurements import measurements
 
@@ -15,6 +16,8 @@ def measured(capsys, *arguments: str) -> list[dict]:
 
 
 def test_each_stage_is_timed_in_both_precisions(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(training, "has_bf16", lambda device: True)
+    monkeypatch.setattr(training, "SIDE", 256)  # without instructions for it the usual product takes a minute
     rows = measured(capsys, "--models", "sasrec", "popularity", "--results", str(tmp_path))
     assert {(r["model"], r["stage"], r["precision"]) for r in rows} == {
         ("sasrec", "train", "fp32"), ("sasrec", "train", "bf16"),
@@ -24,6 +27,12 @@ def test_each_stage_is_timed_in_both_precisions(tmp_path, capsys, monkeypatch):
         assert row["samples_per_second"] == pytest.approx(1000 * row["batch_size"] / row["step_ms"])
     (kept,) = measurements(tmp_path, "training")
     assert [row.model_dump(mode="json") for row in kept.rows] == rows
+
+
+def test_bf16_is_left_out_where_it_has_no_instructions(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(training, "has_bf16", lambda device: False)
+    rows = measured(capsys, "--models", "sasrec", "--results", str(tmp_path))
+    assert {row["precision"] for row in rows} == {"fp32"}
 
 
 def test_nothing_is_kept_where_nothing_was_measured(tmp_path):
