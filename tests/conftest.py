@@ -5,6 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("any machine", deadline=None)  # how long a case takes is for benchmarks
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

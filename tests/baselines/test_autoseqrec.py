@@ -53,7 +53,7 @@ def test_multiply_accumulates_per_user_are_the_closed_form():
     assert counter.get_total_flops() / 2 == 4 * 9 * 4
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.lists(st.integers(1, 8), min_size=3, max_size=12), min_size=1, max_size=5))
 def test_matrices_are_the_training_counts_with_a_user_s_repeats_counted_once(rows):
     rows[0][0] = 8  # fixes the catalogue at 8 items

@@ -98,7 +98,7 @@ def test_an_empty_history_still_gets_finite_scores():
         assert model(drop_first=drop_first).scores(empty, draw=StepDraw(0)).isfinite().all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 20), st.floats(0.05, 0.95), st.integers(0, 99))
 def test_a_window_hides_a_rounded_share_of_its_items_at_least_one_and_only_items(items, ratio, seed):
     net = model(window=20, mask_ratio=ratio, last_only=0.0)

@@ -40,7 +40,7 @@ def brute_force(lists: list[list[int]], history: list[int], k: int, shrinkage: f
     return scores
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows, st.integers(1, 9), st.sampled_from([0.0, 1.0, 7.5]), st.sampled_from([1.0, 0.5]))
 def test_scores_are_summed_cosines_of_the_nearest_items(lists, k, shrinkage, decay):
     model = fitted(lists, neighbours=k, shrinkage=shrinkage, decay=decay)

@@ -27,7 +27,7 @@ def histories_ending_in(*items: int) -> torch.Tensor:
     return torch.tensor([[0, 4, item] for item in items])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows, st.floats(0.01, 100))
 def test_scores_are_smoothed_transition_shares_of_the_training_lists(lists, smoothing):
     trains = [row[:-2] for row in lists]

@@ -23,7 +23,7 @@ logs = st.tuples(events, times).map(
 """Logs in which everybody has three actions or more."""
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(log=logs)
 def test_the_files_hold_every_users_sequence_by_both_ids(tmp_path: Path, log: Any) -> None:
     sequences = to_sequences(interactions(log), "toy", "a log")

@@ -63,7 +63,7 @@ def leftovers(store: Store) -> list[Path]:
     return [path for path in (store.root / ".work").rglob("*") if path.is_file() and path.suffix != ".pt"]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_in_any_order_and_with_any_losses_the_records_are_those_of_this_machine(
     world, alone, memory, tmp_path_factory, data

@@ -81,7 +81,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 @given(cases(), st.integers(1, 7), st.integers(1, 12))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_counts_and_lists_are_the_definition_for_any_tile(case: Case, tile: int, k: int) -> None:
     found = case.rank(tile=tile, lists=k)
     users = range(len(case.histories))
@@ -93,7 +93,7 @@ def test_counts_and_lists_are_the_definition_for_any_tile(case: Case, tile: int,
 
 
 @given(cases(), st.integers(1, 4))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_item_chunks_change_nothing(case: Case, columns: int) -> None:
     whole = case.rank(lists=4)
     with pytest.MonkeyPatch.context() as patch:
@@ -104,7 +104,7 @@ def test_item_chunks_change_nothing(case: Case, columns: int) -> None:
 
 
 @given(cases(), st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_user_order_only_reorders(case: Case, shuffler: Any) -> None:
     order = list(range(len(case.histories)))
     shuffler.shuffle(order)
@@ -120,7 +120,7 @@ def test_user_order_only_reorders(case: Case, shuffler: Any) -> None:
 
 
 @given(cases())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_filtering_only_ever_helps_and_storage_keeps_every_count(case: Case) -> None:
     found = case.rank()
     assert (found.ranks("filtered") <= found.ranks("released")).all()

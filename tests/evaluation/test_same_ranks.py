@@ -53,7 +53,7 @@ def rank(model: Recommender, items: torch.Tensor, phase: Phase, tile: int) -> Ph
 
 
 @given(tile=st.integers(1, USERS), workers=st.sampled_from([1, 2]), shuffler=st.randoms(use_true_random=False))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_ranks_and_lists_are_the_same_in_any_tiles_order_and_threads(
     asked: tuple[Recommender, torch.Tensor, Phase, PhaseRanks], threads: None, tile: int, workers: int, shuffler: Any
 ) -> None:

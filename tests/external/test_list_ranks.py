@@ -19,7 +19,7 @@ from fave_bench.external.judging import Reading, judge
 from fave_bench.external.list_ranks import ListRanking, rank_lists
 from fave_bench.external.lists import Lists
 
-quick = settings(deadline=None, max_examples=60)
+quick = settings(max_examples=60)
 Entry = tuple[int, int, float]
 CUTS = [f"{kind}@{k}" for k in range(1, 10) for kind in "HN"]
 SEED = st.integers(0, 2**32)

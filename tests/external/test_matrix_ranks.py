@@ -21,7 +21,7 @@ from fave_bench.external import matrix
 from fave_bench.external.matrix import Matrix
 from fave_bench.external.matrix_ranks import LOWEST, as_float32, rank_matrix
 
-quick = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def held(table: Any) -> Matrix:

@@ -48,7 +48,7 @@ def test_a_table_without_a_dataset_is_aligned_either_way_round() -> None:
     assert forth == back and len(forth) == 6 and {cell.dataset for cell in forth} == {"ml-100k"}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1))
 def test_runs_made_twice_are_not_called_copied(seed: int) -> None:
     random = np.random.default_rng(seed)

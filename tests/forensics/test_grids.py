@@ -24,7 +24,7 @@ def found(kind: str) -> dict[tuple[str, str], list[tuple[str, ...]]]:
     return result
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ranks, st.sampled_from(["filtered", "released"]), st.integers(0, 6), st.booleans())
 def test_a_run_is_never_said_not_to_come_from_its_users(
     higher: list[int], protocol: str, decimals: int, cut: bool

@@ -31,14 +31,14 @@ def units(value: Fraction, places: int, cut: bool) -> set[int]:
     return {max(0, ceil(exact) - 1), min(floor(exact), 100 * 10**places)}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(small, st.integers(0, 1))
 def test_what_fits_is_what_can_be_printed(grid: Grid, places: int) -> None:
     possible = set().union(*(units(value, places, grid.truncated) for value in values(grid)))
     assert {unit for unit in range(100 * 10**places + 1) if grid.fits(Rate(unit, places))} == possible
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(small, st.integers(0, 1))
 def test_the_chance_is_the_share_of_printable_values_that_fit(grid: Grid, places: int) -> None:
     if grid.batch is None and grid.users > 100 * 10**places:
@@ -52,7 +52,7 @@ def test_the_chance_is_the_share_of_printable_values_that_fit(grid: Grid, places
         assert grid.chance(Rate(50, places)) == pytest.approx(exact) and exact <= expected + 1e-12
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(ranks, st.integers(0, 6), st.booleans())
 def test_every_run_fits_its_own_grid(higher: list[int], places: int, cut: bool) -> None:
     for protocol, batch in (("filtered", None), ("released", 512)):

@@ -2,7 +2,7 @@
 
 import pytest
 from audit_helpers import printed, ranks, table
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fave_bench.forensics.pairs import breaches, impossible_pairs
@@ -20,13 +20,11 @@ def row_of(**digits: str) -> dict:
     return row
 
 
-@settings(deadline=None)
 @given(ranks, st.sampled_from(["filtered", "released"]), st.integers(0, 6), st.booleans())
 def test_no_run_is_called_impossible(higher: list[int], protocol: str, decimals: int, cut: bool) -> None:
     assert not list(impossible_pairs(table({("A", "x"): printed(higher, protocol, decimals, cut)})))
 
 
-@settings(deadline=None)
 @given(ranks, ranks, st.integers(1, 99))
 def test_nor_is_an_average_of_runs(one: list[int], other: list[int], percent: int) -> None:
     mixed = {

@@ -19,7 +19,7 @@ CASES = 2000 if NIGHTLY else 200
 def many(test: T) -> T:
     """So many cases of a property."""
     excused = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
-    tried: T = settings(max_examples=CASES, deadline=None, suppress_health_check=excused)(test)
+    tried: T = settings(max_examples=CASES, suppress_health_check=excused)(test)
     return grows(tried)
 
 

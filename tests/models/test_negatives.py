@@ -10,7 +10,7 @@ from fave_bench.models.negatives import UnseenItems
 from fave_bench.randomness import StepDraw
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.integers(1, 12), min_size=1, max_size=15), min_size=1, max_size=5))
 def test_every_unseen_item_and_no_other_is_drawn(rows):
     rows[0].append(12)  # fixes the catalogue at 12 items

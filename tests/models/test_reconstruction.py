@@ -43,7 +43,7 @@ def test_a_hand_example_divides_by_all_cells() -> None:
     assert error.item() == pytest.approx((0.5**2 + 0.75**2 + 2**2) / 5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), vocabulary=st.integers(5, 60), ratio=st.sampled_from([0.5, 1.0, 2.0]))
 def test_sampled_cells_give_the_masked_form(seed: int, vocabulary: int, ratio: float) -> None:
     generator = torch.Generator().manual_seed(seed)

@@ -32,7 +32,7 @@ def everything(samples: Samples) -> list[tuple[int, list[int], object]]:
     return sorted(zip(batch.users.tolist(), batch.history.tolist(), batch.target.tolist(), strict=True))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(users, st.integers(1, 12))
 def test_prefix_samples_are_every_training_prefix_and_its_next_item(rows, window):
     samples = Samples(make(rows), leave_one_out(make(rows)), "prefix", window, CPU)
@@ -42,7 +42,7 @@ def test_prefix_samples_are_every_training_prefix_and_its_next_item(rows, window
     assert everything(samples) == sorted(expected)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(users, st.integers(1, 12))
 def test_sequence_samples_are_one_shifted_window_a_user(rows, window):
     samples = Samples(make(rows), leave_one_out(make(rows)), "sequence", window, CPU)
@@ -52,7 +52,7 @@ def test_sequence_samples_are_one_shifted_window_a_user(rows, window):
     assert batch.slots.tolist() == torch.nonzero(batch.target.flatten()).squeeze(1).tolist()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(users, st.integers(1, 12))
 def test_windows_hold_every_training_item_the_newest_included_and_are_as_few_and_full_as_can_be(rows, window):
     samples = Samples(make(rows), leave_one_out(make(rows)), "windows", window, CPU)
