@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from fave_bench.records import Store
     from fave_bench.runner import Run, Spec
 
+    Group = Sequence[Spec]
+    """Runs that are compared with each other."""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -144,16 +147,16 @@ def _runs(
 ) -> "tuple[list[Run], list[str]]":
     """All runs of the campaign in the order of doing: the first seed of everything before the second of anything,
     changed rows and ablations after all rows; and what cannot be."""
-    from fave_bench.runner import Run, Spec, suited
+    from fave_bench.runner import Run, suited
 
     runs, broken = dict[str, Run](), dict[str, str]()
 
-    def planned(kind: Callable[[str, str], list[Spec]], dataset: str, model: str, seed: int) -> Iterator[Run]:
+    def planned(kind: "Callable[[str, str], list[Group]]", dataset: str, model: str, seed: int) -> Iterator[Run]:
         """A model that cannot be loaded, or planned, breaks only itself."""
         try:
-            for spec in kind(dataset, model):
-                spec = replace(spec, seed=seed, quick=profile.quick, time_budget=profile.run_budget)
-                yield suited(spec.fast() if fast else spec, device, store)
+            for group in kind(dataset, model):
+                specs = [replace(s, seed=seed, quick=profile.quick, time_budget=profile.run_budget) for s in group]
+                yield from suited([spec.fast() for spec in specs] if fast else specs, device, store)
         except BenchError as error:
             broken[model] = str(error)
 
@@ -170,35 +173,37 @@ def _place(run: "Run") -> int:
     return campaign_order().place(f"{run.spec.model}/{run.plan.setting}/{run.plan.variant}")
 
 
-def _rows(dataset: str, model: str) -> "list[Spec]":
+def _rows(dataset: str, model: str) -> "list[Group]":
     """The rows of the model's preset."""
     from fave_bench import presets
     from fave_bench.runner import Spec
 
-    return [Spec(dataset, model, *row) for row in presets.rows(dataset, model)]
+    return [[Spec(dataset, model, *row)] for row in presets.rows(dataset, model)]
 
 
-def _further(dataset: str, model: str) -> "list[Spec]":
+def _further(dataset: str, model: str) -> "list[Group]":
     """The model's changed rows that campaign.toml names."""
     from fave_bench.runner import Spec
 
-    found = []
+    found: list[Group] = []
     for further in campaign_order().further:
         name, setting, variant = (*further.row.split("/"), "")[:3]
         if name == model:
-            found.append(Spec(dataset, model, setting, variant, overrides=dict(further.changes)))
+            found.append([Spec(dataset, model, setting, variant, overrides=dict(further.changes))])
     return found
 
 
-def _ablations(dataset: str, model: str) -> "list[Spec]":
-    """The variants of the model's families that campaign.toml names, where they cover the dataset."""
+def _ablations(dataset: str, model: str) -> "list[Group]":
+    """The full model and its variants, of each family that campaign.toml names, where it covers model and dataset."""
     from fave_bench.runner import Spec
 
     return [
-        Spec(dataset, model, family.setting, "", overrides=dict(changes))
+        [
+            Spec(dataset, model, family.setting, "", overrides=dict(changes))
+            for changes in ({}, *family.variants.values())
+        ]
         for family in (families()[name] for name in campaign_order().families)
         if family.model == model and dataset in family.datasets
-        for changes in family.variants.values()
     ]
 
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -374,12 +374,14 @@ class Run:
         )
 
 
-def suited(spec: Spec, device: torch.device, store: Store) -> Run:
-    """The run, in fp32 where it would be in bf16, `device` has no instructions for that, and nobody has recorded it."""
-    run = Run(spec, device)
-    if run.plan.training.precision == "fp32" or has_bf16(device) or run.recorded(store):
-        return run
-    return Run(replace(spec, precision="fp32"), device)
+def suited(specs: Sequence[Spec], device: torch.device, store: Store) -> list[Run]:
+    """Runs that are compared with each other, so all in fp32 where one that is to do would be in bf16 and `device` has
+    no instructions for it."""
+    runs = [Run(spec, device) for spec in specs]
+    slow = (run for run in runs if run.plan.training.precision == "bf16" and not run.recorded(store))
+    if has_bf16(device) or not any(True for _ in slow):
+        return runs
+    return [Run(replace(spec, precision="fp32"), device) for spec in specs]
 
 
 def write_failure(run: Run, store: Store, error: Exception) -> None:

@@ -151,7 +151,7 @@ def study(
         for dataset in datasets
         for change in changes
     ]  # fmt: skip
-    runs = [suited(spec.fast() if arguments.fast else spec, engine.device, store) for spec in specs]
+    runs = suited([spec.fast() for spec in specs] if arguments.fast else specs, engine.device, store)
     return list({run.key: run for run in runs}.values())
 
 

@@ -82,15 +82,18 @@ def test_precision_is_part_of_the_key_and_compiling_is_not(monkeypatch):
     assert half.variant == "" and not half.plan.changes and half.plan.training.precision == "bf16"
 
 
-def test_a_row_is_not_in_bf16_where_that_is_slow_unless_it_was_recorded_so(arguments, tmp_path, monkeypatch):
-    spec, store = Spec("mine", "sasrec", "released", "ce", epochs=1, precision="bf16"), Store(tmp_path / "results")
+def test_rows_are_not_in_bf16_where_that_is_slow_unless_all_that_are_compared_are_recorded_so(
+    arguments, tmp_path, monkeypatch
+):
+    half, store = Spec("mine", "sasrec", "released", "ce", epochs=1, precision="bf16"), Store(tmp_path / "results")
+    plain, other = replace(half, precision="fp32"), replace(half, seed=1)
     monkeypatch.setattr(runner, "has_bf16", lambda device: True)
-    assert suited(spec, CPU, store).plan.training.precision == "bf16"
+    assert [run.spec for run in suited([half, other], CPU, store)] == [half, other]
     monkeypatch.setattr(runner, "has_bf16", lambda device: False)
-    plain = suited(spec, CPU, store)
-    assert plain.plan.training.precision == "fp32" and plain.key == Run(replace(spec, precision=None), CPU).key
-    Run(spec, CPU).execute(store)
-    assert suited(spec, CPU, store).finished(store) is not None
+    assert [run.spec for run in suited([half], CPU, store)] == [plain]
+    Run(half, CPU).execute(store)
+    assert [run.spec for run in suited([half], CPU, store)] == [half]
+    assert [run.spec for run in suited([half, other], CPU, store)] == [plain, replace(plain, seed=1)]
 
 
 def test_a_slow_precision_that_was_asked_for_is_said_to_be_slow(arguments, tmp_path, monkeypatch, capsys):
