@@ -3,6 +3,7 @@
 import importlib
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -86,6 +87,7 @@ def _verb(verb: str, arguments: list[str], folder: Path, prepare: Callable[[], o
 
     os.environ |= {"FAVE_BENCH_CACHE": str(folder / "cache"), "FAVE_BENCH_DATA": str(folder / "data")}
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell started in the background
     presets.FOLDER = folder / "presets"
     loop.CHECKPOINT_EVERY = 0.0
     prepare()
