@@ -58,14 +58,21 @@ def test_horizontal_convolutions_against_sums_over_every_position(window, traini
     assert torch.allclose(layer(x), expected.flatten(1), atol=1e-5)
 
 
-def test_gradients_do_not_depend_on_how_many_heights_are_convolved_together():
-    net, gradients = model(window=11), []
-    x = torch.randn(2, 6, 11, generator=torch.Generator().manual_seed(2))
+@pytest.mark.parametrize("window", [1, 2, 10, 11, 23])
+def test_gradients_through_spectra_are_those_of_the_convolutions(window):
+    net, gradients = model(window=window).double(), []
+    x = torch.randn(2, 6, window, generator=torch.Generator().manual_seed(2), dtype=torch.double, requires_grad=True)
     for training in (False, True):
-        net.zero_grad()
-        net.horizontal.train(training)(x).square().sum().backward()
-        gradients.append([p.grad.clone() for p in net.horizontal.parameters()])
-    assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(*gradients, strict=True))
+        output = net.horizontal.train(training)(x)
+        gradients.append([output, *torch.autograd.grad(output.square().sum(), [x, *net.horizontal.parameters()])])
+    assert all(torch.allclose(a, b, rtol=1e-10, atol=1e-10) for a, b in zip(*gradients, strict=True))
+
+
+def test_under_autocast_spectra_keep_full_precision():
+    layer, x = model(window=11).horizontal, torch.randn(2, 6, 11, generator=torch.Generator().manual_seed(2))
+    with torch.autocast("cpu", torch.bfloat16):
+        trained = layer.train()(x)
+    assert torch.allclose(trained, layer.eval()(x), atol=1e-5)
 
 
 def test_the_query_against_the_equations_for_one_user():
