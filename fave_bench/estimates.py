@@ -1,6 +1,7 @@
 """How long a run will take, from what was recorded and measured on the same device."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,11 +29,11 @@ class Estimates:
     """What is known of a store's runs and of measured training steps, asked run by run."""
 
     def __init__(self, store: Store) -> None:
-        self.whole: dict[Row, Record] = {}
-        self.cut: dict[Row, Record] = {}
+        self.whole: dict[Row, list[Record]] = defaultdict(list)
+        self.cut: dict[Row, list[Record]] = defaultdict(list)
         for record in store.records():
             row = (record.dataset.name, record.model, record.setting, record.variant)
-            (self.cut if record.truncated else self.whole)[row] = record
+            (self.cut if record.truncated else self.whole)[row].append(record)
         self.steps: dict[tuple[object, ...], TrainingRow] = {
             (taken.environment.get("device"), *_row(row), row.stage, row.precision, row.compiled): row
             for taken in measurements(store.root, "training")
@@ -45,11 +46,12 @@ class Estimates:
         over its limit; else the limit at a cut run's speed. None where nothing is known."""
         rows = [(run.spec.dataset, run.spec.model, run.plan.setting, v) for v in (run.variant, run.plan.variant)]
         whole, cut = _first(self.whole, rows), _first(self.cut, rows)
-        here = whole if whole and _like(whole, run) else None
-        training = _in_training(run, here) or self._by_steps(run, whole) or _by_a_cut_run(run, cut)
+        here = next((record for record in whole if _like(record, run)), None)
+        short = next((record for record in cut if _same_device(record, run) and record.training.epochs), None)
+        training = _in_training(run, here) or self._by_steps(run, next(iter(whole), None)) or _by_a_cut_run(run, short)
         if training is None:
             return None
-        return Estimate(training.seconds + _ranking(here or cut), training.at_most)
+        return Estimate(training.seconds + _ranking(here or short), training.at_most)
 
     def _by_steps(self, run: "Run", whole: Record | None) -> Estimate | None:
         """Every stage's epochs at its measured speed, as the run executes it; None where a stage was not measured."""
@@ -83,7 +85,7 @@ def _in_training(run: "Run", here: Record | None) -> Estimate | None:
 
 
 def _by_a_cut_run(run: "Run", cut: Record | None) -> Estimate | None:
-    if cut is None or not cut.training.epochs or cut.environment.get("device") != device_name(run.device):
+    if cut is None:
         return None
     limit = sum(stage.epochs for stage in run.plan.training.stages.values())
     return Estimate(limit * cut.training.seconds / cut.training.epochs, at_most=True)
@@ -94,10 +96,14 @@ def _like(record: Record, run: "Run") -> bool:
     training = record.config.get("training")
     precision = training.get("precision") if isinstance(training, dict) else None
     return (
-        record.environment.get("device") == device_name(run.device)
+        _same_device(record, run)
         and bool(record.environment.get("compiled_step")) == run.spec.compiled
         and precision in (None, run.plan.training.precision)
     )
+
+
+def _same_device(record: Record, run: "Run") -> bool:
+    return record.environment.get("device") == device_name(run.device)
 
 
 def _epochs(record: Record) -> dict[str, int]:
@@ -115,5 +121,5 @@ def _row(row: TrainingRow) -> Row:
     return row.dataset, row.model, row.setting, row.variant
 
 
-def _first(found: dict[Row, Record], rows: Iterable[Row]) -> Record | None:
-    return next((found[row] for row in rows if row in found), None)
+def _first(found: Mapping[Row, list[Record]], rows: Iterable[Row]) -> list[Record]:
+    return next((found[row] for row in rows if row in found), [])

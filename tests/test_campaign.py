@@ -116,6 +116,18 @@ def test_a_recorded_row_says_how_long_the_next_seed_takes(arguments, tmp_path):
     assert estimates.of(Run(Spec("mine", "gru4rec", seed=1), CPU)) is None
 
 
+def test_another_devices_record_of_a_row_does_not_hide_this_ones(arguments, tmp_path, monkeypatch):
+    assert ending(campaign.main, [*arguments, "--models", "sasrec", "--seeds", "0"]) == 0
+    store = Store(tmp_path / "results")
+    here = next(record for record in store.records() if record.variant == "ce")
+    there = here.model_copy(update={"environment": here.environment | {"device": "another"}})
+    run, expected = Run(Spec("mine", "sasrec", "released", "ce", 1, epochs=1), CPU), []
+    for records in ([here], [here, there], [there, here], [there]):
+        monkeypatch.setattr(store, "records", lambda records=records: records)
+        expected.append(Estimates(store).of(run))
+    assert expected[0] == expected[1] == expected[2] != expected[3] is None
+
+
 def test_measured_steps_times_the_limit_bound_a_row_that_nobody_ran(arguments, tmp_path):
     row = {
         "model": "fave", "title": "FAVE", "dataset": "mine", "setting": "released", "precision": "fp32",
