@@ -57,11 +57,12 @@ def watched() -> Iterator[list[str]]:
     """What is done meanwhile and no reader may do: starting a process, opening a file for writing."""
     global _watching
     _deeds.clear()
-    _watching = True
+    as_before = sys.dont_write_bytecode  # Python's own writing, where a module is imported for the first time
+    _watching = sys.dont_write_bytecode = True
     try:
         yield _deeds
     finally:
-        _watching = False
+        _watching, sys.dont_write_bytecode = False, as_before
 
 
 def answers(read: Callable[[], object]) -> bool:
