@@ -16,9 +16,8 @@ from the start of the history and recency is not aligned), `padding_vector` trai
 item and the convolutions see it), `final_relu` (makes q non-negative), `user_vector`.
 
 Deliberate deviations: on a step of training, horizontal convolutions are products of spectra over positions, the same
-but for rounding. L = 50 for comparable cost, although
-RecBole's note advises windows near 10 and the paper searches 3 to 9. User row 0 stands for nobody (a history typed in
-by hand), as it stands for padding there.
+but for rounding. L = 50 for comparable cost, although RecBole's note advises windows near 10 and the paper searches
+3 to 9. User row 0 stands for nobody (a history typed in by hand), as it stands for padding there.
 
 Printed numbers: paper_tables/reference/table1_overall.csv, "Caser" (H@20: ML-100k 19.52, Beauty 4.40, Steam 10.96),
 copied by FAVE from FMRec's Table 2; the variant behind them is not stated.
@@ -65,7 +64,7 @@ class Horizontal(nn.Module):
         return torch.cat([F.conv1d(x, kernel, bias).relu().amax(2) for kernel, bias in heights], 1)
 
     def _through_spectra(self, x: Tensor) -> Tensor:
-        """The same with a third of the multiplications (L = 50): one product gives a kernel at all positions.
+        """The same with under a third of the multiplications (L = 50): one product gives a kernel at all positions.
 
         With X = fourier(x) and K = fourier(kernel), fourier^-1(X conj(K)) at t is the sum over s of x[t + s mod L]
         kernel[s]: the convolution wherever the kernel fits into the window.

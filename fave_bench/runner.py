@@ -378,8 +378,7 @@ def suited(specs: Sequence[Spec], device: torch.device, store: Store) -> list[Ru
     """Runs that are compared with each other, so all in fp32 where one that is to do would be in bf16 and `device` has
     no instructions for it."""
     runs = [Run(spec, device) for spec in specs]
-    slow = (run for run in runs if run.plan.training.precision == "bf16" and not run.recorded(store))
-    if has_bf16(device) or not any(True for _ in slow):
+    if has_bf16(device) or not any(r.plan.training.precision == "bf16" and not r.recorded(store) for r in runs):
         return runs
     return [Run(replace(spec, precision="fp32"), device) for spec in specs]
 
