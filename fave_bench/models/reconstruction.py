@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fave_bench.models.blocks import HistoryDecoder
+from fave_bench.models.sparse_products import products_at_cells
 from fave_bench.shares import Share
 
 SPARSE_FROM = 64
@@ -111,10 +112,10 @@ def balanced_error(decoder: HistoryDecoder, state: Tensor, cells: Cells) -> Tens
 def _at_cells(hidden: Tensor, last: nn.Linear, cells: Cells) -> Tensor:
     """(m,) D - A at the m cells that count, without the rest of the (B, V) product."""
     counting = cells.weight.nonzero().squeeze(1)
-    position = cells.position[counting]
+    position, order = cells.position[counting].sort()
     row, column = position // last.out_features, position % last.out_features
-    output = torch.bmm(hidden[row].unsqueeze(1), last.weight[column].unsqueeze(2)).flatten() + last.bias[column]
-    return output - cells.target[counting]
+    products = products_at_cells(hidden.to(last.weight.dtype), last.weight, row, column)
+    return products + last.bias[column] - cells.target[counting[order]]
 
 
 def full_error(decoder: HistoryDecoder, state: Tensor, history: Tensor) -> Tensor:
