@@ -12,7 +12,7 @@ from fave_bench.cli import Parser, add_device, add_results, entry, say
 from fave_bench.engines import add_engine, chosen
 from fave_bench.errors import BenchError, UsageError, unknown
 from fave_bench.studies.catalogue import campaign_order, families
-from fave_bench.worklist import add_fast, add_limits, deadline, print_plan, work_through
+from fave_bench.worklist import add_limits, add_speed, deadline, in_a_hurry, print_plan, work_through
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +63,7 @@ def parser() -> Parser:
     p.add_argument("--models", nargs="+", metavar="NAME", help="instead of all registered models")
     p.add_argument("--seeds", nargs="+", type=int, metavar="N", help="instead of the profile's")
     add_limits(p)
-    add_fast(p)
+    add_speed(p)
     p.add_argument("--pack", type=Path, metavar="FILE", help="write what this call recorded to an archive for `merge`")
     p.add_argument("--pack-weights", action="store_true", help="with the weights, as far as they fit into 16 MiB")
     p.add_argument("--out", type=Path, default=Path("paper_tables"), metavar="DIR", help="where it is rendered to")
@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.fast:
         require_compiler(engine.device)
     models = arguments.models or registry.names()
-    runs, broken = _runs(profile, datasets, models, engine.device, store, fast=arguments.fast)
+    runs, broken = _runs(profile, datasets, models, engine.device, store, lambda specs: in_a_hurry(specs, arguments))
     problems += broken
     if arguments.plan:
         print_plan(runs, store, problems)
@@ -142,11 +142,10 @@ def _runs(
     models: Sequence[str],
     device: "torch.device",
     store: "Store",
-    *,
-    fast: bool,
+    hurried: "Callable[[list[Spec]], list[Spec]]" = list,
 ) -> "tuple[list[Run], list[str]]":
     """All runs of the campaign in the order of doing: the first seed of everything before the second of anything,
-    changed rows and ablations after all rows; and what cannot be."""
+    changed rows and ablations after all rows; and what cannot be. `hurried` gives each group its options."""
     from fave_bench.runner import Run, suited
 
     runs, broken = dict[str, Run](), dict[str, str]()
@@ -156,7 +155,7 @@ def _runs(
         try:
             for group in kind(dataset, model):
                 specs = [replace(s, seed=seed, quick=profile.quick, time_budget=profile.run_budget) for s in group]
-                yield from suited([spec.fast() for spec in specs] if fast else specs, device, store)
+                yield from suited(hurried(specs), device, store)
         except BenchError as error:
             broken[model] = str(error)
 

@@ -10,6 +10,7 @@ from fave_bench import launcher
 from fave_bench.cli import Parser, add_device, add_json, add_results, entry, say
 from fave_bench.engines import Engine, add_engine, chosen
 from fave_bench.errors import UsageError
+from fave_bench.worklist import add_look_steps
 
 if TYPE_CHECKING:
     from fave_bench.distributed import World
@@ -35,6 +36,7 @@ def parser() -> Parser:
     p.add_argument("--quick", action="store_true", help="the preset's tuning for short budgets, as profile quick uses")
     p.add_argument("--compile", action="store_true", help="compile the training step: minutes to begin, faster after")
     p.add_argument("--precision", choices=("fp32", "bf16"), help="of training, instead of the preset's")
+    add_look_steps(p)
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. model.steps=1; repeatable")
     p.add_argument("--repeat", metavar="KEY", help="instead: do a recorded run again, and say whether it agrees")
     add_device(p)
@@ -80,6 +82,7 @@ def _run(arguments: Namespace, engine: Engine, world: "World") -> int:
         source=arguments.source,
         compiled=arguments.compile,
         precision=arguments.precision,
+        look_steps=arguments.look_steps,
     )
     run, store = Run(spec, engine.device, world=world), Store(arguments.results)
     record = run.finished(store)
@@ -120,6 +123,7 @@ def _repeat(arguments: Namespace) -> int:
         "quick",
         "compile",
         "precision",
+        "look_steps",
     ):
         if getattr(arguments, option):
             name = option.replace("_", "-")

@@ -21,6 +21,7 @@ from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import SPLITS, Split
 from fave_bench.distributed import ALONE, World
 from fave_bench.efficiency.environment import describe, device_name, has_bf16, require_compiler
+from fave_bench.efficiency.serving import Serving
 from fave_bench.errors import BenchError, UsageError, unknown
 from fave_bench.evaluation.diversity import diversity_of
 from fave_bench.evaluation.item_spaces import Spaces, own_space, shared_spaces
@@ -78,11 +79,17 @@ class Spec:
     """Compile the training step: the same mathematics, so no part of the key."""
     precision: str | None = None
     """`fp32` or `bf16` for training; None is the preset's."""
+    look_steps: int | None = None
+    """Sampler steps at looks at validation; None is the model's own number."""
 
     def fast(self) -> "Spec":
         """The same with compiled training steps in bf16, where the model has something to compile (see `suited`)."""
         compilable = registry.load(self.model).training_method is not Recommender.training_method
         return replace(self, compiled=True, precision="bf16") if compilable else self
+
+    def looking_in(self, steps: int | None) -> "Spec":
+        """The same with so many sampler steps at looks, where the model has a sampler."""
+        return replace(self, look_steps=steps) if issubclass(registry.load(self.model), GenerativeRecommender) else self
 
 
 @dataclass(frozen=True)
@@ -116,8 +123,15 @@ class Run:
         self.spec, self.device, self._given, self.world = spec, device, given, world
         self.plan = plan or presets.plan(
             spec.dataset, spec.model, spec.setting, spec.variant, spec.overrides, quick=spec.quick
-        ).limited(epochs=spec.epochs, time_budget=spec.time_budget, precision=spec.precision)
+        ).limited(
+            epochs=spec.epochs,
+            time_budget=spec.time_budget,
+            precision=spec.precision,
+            look_steps=spec.look_steps,
+        )
         self.kind = registry.load(spec.model)
+        if self.plan.training.look_steps and not issubclass(self.kind, GenerativeRecommender):
+            raise UsageError(f"look_steps: {spec.model} has no sampler to take steps with; leave it out")
         if world.size > 1:
             self._require_shares()
         self.sequences: Sequences = (
@@ -277,9 +291,12 @@ class Run:
         return StageEnds(store.root / WORK / "stages", end_keys(model, self.plan.training, given), self.key)
 
     def _look(self, model: Recommender, interrupted: Callable[[], bool]) -> ByProtocol:
-        """Validation metrics; the ranks behind them are kept, as they are final if these weights turn out to be."""
-        self._last_look = self._rank(model, "validation", interrupted)
-        return metrics_of(self._last_look[0])
+        """Validation metrics; the ranks behind them are kept where they are final if these weights turn out to be."""
+        steps = self.plan.training.look_steps
+        own = not (steps and isinstance(model, GenerativeRecommender)) or steps == model.sampler_steps()
+        found = self._rank(model if own else Serving(model, steps=steps), "validation", interrupted)
+        self._last_look = found if own else None
+        return metrics_of(found[0])
 
     def _train(
         self, model: Recommender, checkpoint: Path, interrupted: Callable[[], bool], ends: StageEnds | None

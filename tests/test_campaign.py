@@ -62,7 +62,7 @@ def test_all_rows_of_a_seed_come_before_the_next_seed_most_wanted_first(argument
 def test_the_full_profile_goes_on_with_changed_rows_and_ends_with_the_ablations(tmp_path, monkeypatch):
     profile = campaign.Profile("test", (), (0, 1), None, False, studies=True)
     monkeypatch.setattr("fave_bench.data.load", lambda name, source=None: _sequences(name))
-    runs, broken = campaign._runs(profile, ["ml-100k"], ["fave", "fmrec"], CPU, Store(tmp_path), fast=False)
+    runs, broken = campaign._runs(profile, ["ml-100k"], ["fave", "fmrec"], CPU, Store(tmp_path))
     assert not broken and len(runs) == len({run.key for run in runs}) == 2 * (3 + 1 + 4)
     assert [run.spec.seed for run in runs] == [0] * 3 + [1] * 3 + [0, 1] + [0] * 4 + [1] * 4
     assert [run.variant for run in runs[:8]] == [""] * 6 + ["steps=1"] * 2
@@ -80,6 +80,15 @@ def test_precision_is_part_of_the_key_and_compiling_is_not(monkeypatch):
     plain, half = Run(Spec("ml-100k", "fave"), CPU), Run(Spec("ml-100k", "fave", precision="bf16"), CPU)
     assert plain.key != half.key == Run(Spec("ml-100k", "fave").fast(), CPU).key
     assert half.variant == "" and not half.plan.changes and half.plan.training.precision == "bf16"
+
+
+def test_looks_in_fewer_steps_are_of_what_has_a_sampler_and_part_of_the_key(monkeypatch):
+    monkeypatch.setattr("fave_bench.data.load", lambda name, source=None: _sequences(name))
+    fave, sasrec = Spec("ml-100k", "fave"), Spec("ml-100k", "sasrec")
+    assert fave.looking_in(1).look_steps == 1 and fave.looking_in(None) == fave and sasrec.looking_in(1) == sasrec
+    own, one = Run(fave, CPU), Run(fave.looking_in(1), CPU)
+    assert own.key != one.key and own.variant == one.variant == ""
+    assert "look_steps" not in own.config["training"] and one.config["training"]["look_steps"] == 1
 
 
 def test_rows_are_not_in_bf16_where_that_is_slow_unless_all_that_are_compared_are_recorded_so(

@@ -8,6 +8,7 @@ from helpers import actions_csv, ending
 
 from fave_bench import campaign, prepare, run, table
 from fave_bench.evaluation.metrics import metrics_of
+from fave_bench.evaluation.ranks import rank_phase
 from fave_bench.records import Store
 
 SMALL = ["--set", "model.d=16", "--set", "model.window=10", "--epochs", "2", "--device", "cpu"]
@@ -57,6 +58,29 @@ def test_runs_repeat_to_the_bit(base, tmp_path):
     assert records[0] == records[1]
 
 
+SAMPLED = ["--model", "fmrec", "--set", "model.width=8", "--set", "model.decoder=[8]", "--set", "model.steps=3"]
+
+
+@pytest.mark.parametrize(
+    ("look_steps", "ranked"),
+    [("1", [("validation", 1), ("validation", None), ("test", None)]), ("3", [("validation", None), ("test", None)])],
+)
+def test_looks_may_take_fewer_steps_and_the_end_is_ranked_in_the_model_s_own(
+    base, tmp_path, monkeypatch, look_steps, ranked
+):
+    asked: list[tuple[str, int | None]] = []
+
+    def spy(model, items, questions, **how):
+        asked.append(("test" if how["lists"] else "validation", getattr(model, "steps", None)))
+        return rank_phase(model, items, questions, **how)
+
+    monkeypatch.setattr("fave_bench.runner.rank_phase", spy)
+    assert ending(run.main, [*base, *SAMPLED, "--epochs", "1", "--look-steps", look_steps]) == 0
+    assert asked == ranked
+    (record,) = Store(tmp_path / "results").records()
+    assert record.config["training"]["look_steps"] == int(look_steps) and "look_steps" not in record.variant
+
+
 @pytest.mark.parametrize(
     ("extra", "code", "sentence"),
     [
@@ -68,6 +92,8 @@ def test_runs_repeat_to_the_bit(base, tmp_path):
         (["--model", "popularity", "--split", "random"], 2, "unknown split 'random'"),
         (["--model", "sasrec", "--time-budget", "-1"], 2, "time_budget = -1.0"),
         (["--model", "sasrec", "--epochs", "-1"], 2, "epochs = -1"),
+        (["--model", "sasrec", "--look-steps", "1"], 2, "sasrec has no sampler"),
+        (["--model", "fave", "--look-steps", "0"], 2, "look_steps = 0"),
         (["--model", "popularity", "--colour", "red"], 2, "unrecognized arguments: --colour red"),
     ],
 )

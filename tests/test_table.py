@@ -309,10 +309,10 @@ def test_rendering_starts_without_torch() -> None:
     assert subprocess.run([sys.executable, "-c", asked], cwd=Path(__file__).parents[1]).returncode == 0
 
 
-def test_a_precision_other_than_fp32_is_told_with_the_device() -> None:
-    config = {"model": {}, "training": {"precision": "bf16"}}
+def test_what_made_training_faster_at_a_price_is_told_with_the_device() -> None:
+    config = {"model": {}, "training": {"precision": "bf16", "look_steps": 1}}
     (half,), (plain,) = (summarise([make_record(**kind)]) for kind in ({"config": config}, {}))
-    assert half.device == f"{plain.device}, bf16"
+    assert half.device == f"{plain.device}, bf16, looks in 1 step"
 
 
 def test_a_sum_in_another_order_renders_to_the_same_bytes() -> None:
@@ -324,6 +324,7 @@ def test_rows_of_one_name_are_told_apart_by_how_they_were_trained() -> None:
         {},
         {"time_budget": 60.0},
         {"precision": "bf16"},
+        {"look_steps": 2},
         {"batch_size": 1},
         {"batch_size": 2, "time_budget": 60.0},
     ]
@@ -331,9 +332,9 @@ def test_rows_of_one_name_are_told_apart_by_how_they_were_trained() -> None:
     (board,) = boards(records, [], papers())
     labels = {str(line.summary.first.config["training"]): line.label for line in board.lines if line.summary}
     found = [labels[str(training)] for training in kinds]
-    assert found[2] == "bf16"
-    assert all(label.startswith("at most 60 s, ") for label in (found[1], found[4]))  # two alike: a key behind
-    assert len(set(found)) == len(kinds) and all(len(label) == 6 for label in (found[0], found[3]))
+    assert found[2:4] == ["bf16", "looks in 2 steps"]
+    assert all(label.startswith("at most 60 s, ") for label in (found[1], found[5]))  # two alike: a key behind
+    assert len(set(found)) == len(kinds) and all(len(label) == 6 for label in (found[0], found[4]))
 
 
 if __name__ == "__main__":

@@ -67,13 +67,19 @@ class Plan:
         return {"model": self.model_config.model_dump(mode="json"), "training": self.training.model_dump(mode="json")}
 
     def limited(
-        self, *, epochs: int | None = None, time_budget: float | None = None, precision: str | None = None
+        self,
+        *,
+        epochs: int | None = None,
+        time_budget: float | None = None,
+        precision: str | None = None,
+        look_steps: int | None = None,
     ) -> "Plan":
-        """The same plan with at most so many epochs in every stage, so many seconds in all, and in that precision.
+        """The same plan with at most so many epochs in every stage, so many seconds in all, in that precision, and with
+        so many sampler steps at looks.
 
         A stage without epochs is left out of training, and stays out.
         """
-        given = {"time_budget": time_budget, "precision": precision}
+        given = {"time_budget": time_budget, "precision": precision, "look_steps": look_steps}
         limits: Tree = {name: value for name, value in given.items() if value is not None}
         if epochs is not None:
             limits["stages"] = {

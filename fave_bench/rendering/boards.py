@@ -8,7 +8,7 @@ from fave_bench.records import Record
 from fave_bench.rendering.comparison import Comparison
 from fave_bench.rendering.printed import Overall
 from fave_bench.rendering.ranking import marks
-from fave_bench.rendering.summary import Summary, Value, summarise
+from fave_bench.rendering.summary import Summary, Value, hurry, summarise
 from fave_bench.studies.catalogue import is_variation
 
 
@@ -162,12 +162,11 @@ def _labelled(title: str, summaries: list[Summary]) -> list[Line]:
 
 
 def _training(summary: Summary) -> tuple[str, ...]:
-    """What is unusual about how long and how precisely the runs were trained, in a word each."""
+    """What is unusual about how the runs were trained, how long, how precisely and how looked at, in a word each."""
     training = summary.first.config.get("training")
     known = training if isinstance(training, dict) else {}
-    budget, precision = known.get("time_budget"), known.get("precision", "fp32")
-    words = [f"at most {budget:g} s" if isinstance(budget, int | float) else "", str(precision)]
-    return tuple(word for word in words if word not in ("", "fp32"))
+    budget = known.get("time_budget")
+    return (*([f"at most {budget:g} s"] if isinstance(budget, int | float) else []), *hurry(summary.first))
 
 
 def _name(summary: Summary) -> tuple[str, str, str, bool]:

@@ -91,7 +91,7 @@ class Summary:
 
     @cached_property
     def device(self) -> str:
-        """Every device that took part, in alphabetical order, with the precision of training if not fp32."""
+        """Every device that took part, in alphabetical order, with what `hurry` says of its runs."""
         return ", ".join(sorted({_device(record) for record in self.records}))
 
 
@@ -111,11 +111,17 @@ def summarise(records: Iterable[Record]) -> list[Summary]:
     return found
 
 
-def _device(record: Record) -> str:
+def hurry(record: Record) -> list[str]:
+    """How training was made faster at a price: precision if not fp32, sampler steps at looks if not the model's own."""
     training = record.config.get("training")
-    precision = training.get("precision") if isinstance(training, dict) else None
-    named = str(record.environment.get("device", "unknown"))
-    return named if precision in (None, "fp32") else f"{named}, {precision}"
+    known = training if isinstance(training, dict) else {}
+    precision, steps = known.get("precision", "fp32"), known.get("look_steps")
+    looks = [f"looks in {steps} step{'s' * (steps != 1)}"] if isinstance(steps, int) else []
+    return [str(precision)] * (precision != "fp32") + looks
+
+
+def _device(record: Record) -> str:
+    return ", ".join([str(record.environment.get("device", "unknown")), *hurry(record)])
 
 
 def _test(nested: Nested, protocol: str) -> Metrics:

@@ -50,6 +50,9 @@ class Training(_Frozen):
     betas: tuple[float, float] = (0.9, 0.999)
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16 runs the forward pass under autocast; reference numbers are fp32."""
+    look_steps: int | None = Field(None, ge=1, exclude_if=lambda steps: steps is None)
+    """Sampler steps at looks at validation; None: the model's own number, in which the end is ranked always. Written
+    where it is a number, as records from before it are without it."""
     time_budget: float | None = Field(None, gt=0)
     """Stop after so many seconds of training steps (looks at validation not counted); marks the run `budget`."""
     stages: dict[str, Stage] = Field(default_factory=lambda: {"train": Stage()})
