@@ -51,7 +51,7 @@ class Estimates:
         training = _in_training(run, here) or self._by_steps(run, next(iter(whole), None)) or _by_a_cut_run(run, short)
         if training is None:
             return None
-        return Estimate(training.seconds + _ranking(here or short), training.at_most)
+        return Estimate(training.seconds + _ranking(here or short, _looks(run, here)), training.at_most)
 
     def _by_steps(self, run: "Run", whole: Record | None) -> Estimate | None:
         """Every stage's epochs at its measured speed, as the run executes it; None where a stage was not measured."""
@@ -111,10 +111,20 @@ def _epochs(record: Record) -> dict[str, int]:
     return {look.stage: look.epoch for look in record.training.curve}  # looks are in order
 
 
-def _ranking(record: Record | None) -> float:
+def _ranking(record: Record | None, looks: int) -> float:
     if record is None or record.inference is None:
         return 0.0
-    return (record.inference.validation_seconds or 0.0) + (record.inference.test_seconds or 0.0)
+    return looks * (record.inference.validation_seconds or 0.0) + (record.inference.test_seconds or 0.0)
+
+
+def _looks(run: "Run", here: Record | None) -> int:
+    """At validation: as many as the row took here, else one a stage under a budget, else all up to the limit."""
+    training = run.plan.training
+    if here:
+        return max(1, len(here.training.curve))
+    if run.kind.samples == "none" or training.time_budget is not None:
+        return len(training.stages)
+    return sum(stage.looks_after(passes) for stage in training.stages.values() for passes in range(1, stage.epochs + 1))
 
 
 def _row(row: TrainingRow) -> Row:

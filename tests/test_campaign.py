@@ -137,6 +137,25 @@ def test_another_devices_record_of_a_row_does_not_hide_this_ones(arguments, tmp_
     assert expected[0] == expected[1] == expected[2] != expected[3] is None
 
 
+def test_looks_at_validation_take_time_too(arguments, tmp_path, monkeypatch):
+    assert ending(campaign.main, [*arguments, "--models", "sasrec", "--seeds", "0"]) == 0
+    store = Store(tmp_path / "results")
+    cut = next(record for record in store.records() if record.variant == "ce")
+    slow = cut.inference.model_copy(update={"validation_seconds": 7.0, "test_seconds": 5.0})
+    curve = cut.training.curve * 4
+    whole = cut.training.model_copy(update={"seconds": 100.0, "curve": curve, "stopped_because": "converged"})
+    run = Run(Spec("mine", "sasrec", "released", "ce", 1, epochs=3), CPU)
+    found = []
+    for training in (whole, cut.training):
+        record = cut.model_copy(update={"inference": slow, "training": training})
+        monkeypatch.setattr(store, "records", lambda record=record: [record])
+        found.append(Estimates(store).of(run).seconds)
+    assert found[0] == 100 + 4 * 7 + 5  # as many looks as the row took
+    assert found[1] == pytest.approx(
+        3 * cut.training.seconds / cut.training.epochs + 2 * 7 + 5
+    )  # every second and the last
+
+
 def test_measured_steps_times_the_limit_bound_a_row_that_nobody_ran(arguments, tmp_path):
     row = {
         "model": "fave", "title": "FAVE", "dataset": "mine", "setting": "released", "precision": "fp32",
