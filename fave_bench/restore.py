@@ -20,7 +20,7 @@ def restore(store: Store, record: Record, sequences: Sequences, device: torch.de
     and where the model's mathematics have changed since, or were never here.
     """
     if record.external:
-        raise BenchError(f"run {record.key} was ranked from the scores of another program, and has no model here")
+        raise BenchError(f"run {record.key} is of another program, and has no model here")
     kind = registry.load(record.model)
     if kind.version != record.model_version:
         raise BenchError(f"run {record.key} is of {record.model} version {record.model_version}, now {kind.version}")

@@ -1,4 +1,4 @@
-"""From files of scores to a record like any other."""
+"""From files of scores, or what else another program left, to a record like any other."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +9,11 @@ import torch
 from fave_bench import data
 from fave_bench.cli import say
 from fave_bench.data.items import genre_matrix
-from fave_bench.data.splits import SPLITS
+from fave_bench.data.splits import SPLITS, Phase
 from fave_bench.efficiency.environment import describe
 from fave_bench.errors import UsageError, unknown
 from fave_bench.evaluation.diversity import diversity_of
-from fave_bench.evaluation.item_spaces import shared_spaces
+from fave_bench.evaluation.item_spaces import Spaces, shared_spaces
 from fave_bench.evaluation.metrics import errors_of, metrics_of
 from fave_bench.evaluation.protocols import versions
 from fave_bench.evaluation.subgroups import training_counts
@@ -39,7 +39,7 @@ class Spec:
     dataset: str
     title: str
     files: dict[str, Path]
-    """`test`, and `validation` if there is one -> the file with its users' scores."""
+    """`test`, and `validation` if there is one -> the file with its users' scores; or `weights` -> theirs."""
     reading: Reading = field(default_factory=Reading)
     note: str = ""
     """A sentence for readers of the numbers; no part of the key."""
@@ -50,7 +50,10 @@ class Spec:
 
 
 class Evaluation:
-    """A specification with its data and files resolved: it has a key, and can be executed."""
+    """A specification with its data and files resolved: it has a key, and can be executed.
+
+    This one is of files of scores; `weights.WeightsEvaluation` is of a file of weights.
+    """
 
     def __init__(self, spec: Spec) -> None:
         if spec.split not in SPLITS:
@@ -58,11 +61,7 @@ class Evaluation:
         self.spec, self.model = spec, slug_of(spec.title)
         self.sequences = data.load(spec.dataset, spec.source)
         self.split = SPLITS[spec.split](self.sequences)
-        self.given = {phase: open_scores(path, self.sequences, spec.reading.ids) for phase, path in spec.files.items()}
-        self.config: dict[str, Any] = {
-            "scores": vars(spec.reading),
-            "files": {phase: sha256(path) for phase, path in spec.files.items()},
-        }
+        self.config: dict[str, Any] = self._open() | {"files": {of: sha256(path) for of, path in spec.files.items()}}
         self.key = key_of(
             config=self.config,
             fingerprint=self.sequences.fingerprint,
@@ -74,6 +73,12 @@ class Evaluation:
             model_version=VERSION,
             split=spec.split,
         )
+
+    def _open(self) -> dict[str, Any]:
+        """Open the files, and return what is to know of them beside what is in them."""
+        spec = self.spec
+        self.given = {phase: open_scores(path, self.sequences, spec.reading.ids) for phase, path in spec.files.items()}
+        return {"scores": vars(spec.reading)}
 
     def execute(self, store: Store) -> Record:
         """Rank and write the record, or find that it is there.
@@ -99,16 +104,16 @@ class Evaluation:
             )
         if record.seed == self.spec.seed:
             raise UsageError(
-                f"'{record.title}' with seed {record.seed} is recorded from other scores, as run {record.key}: give "
+                f"'{record.title}' with seed {record.seed} is recorded, as run {record.key}, from something else: give "
                 f"--seed for the same model trained again, --title for another one, or remove {store.folder(record)}"
             )
         if record.config.get("files") == self.config["files"]:
             raise UsageError(
-                f"--seed {self.spec.seed}: the same scores are recorded as seed {record.seed}, run {record.key}"
+                f"--seed {self.spec.seed}: the same files are recorded as seed {record.seed}, run {record.key}"
             )
 
     def _made(self, store: Store) -> Record:
-        judged = {phase: self._judge(phase) for phase in self.given}
+        judged = self._judged()
         ranks = {phase: judgement.ranks for phase, judgement in judged.items()}
         notes = [note for judgement in judged.values() for note in judgement.notes]
         lists = ranks["test"].lists
@@ -116,12 +121,11 @@ class Evaluation:
             notes.append(f"not everybody's {LIST_LENGTH} best candidates are known, so nothing of diversity is")
         record = Record.model_validate(
             self._identity()
+            | self._of_the_model()
             | {
                 "metrics": by_protocol(ranks, metrics_of),
                 "standard_errors": by_protocol(ranks, errors_of),
-                "parameters": 0,
                 "training": {"epochs": 0, "best_epoch": 0, "stopped_because": "external", "seconds": 0},
-                "environment": {k: v for k, v in describe(torch.device("cpu")).items() if k not in OF_THE_MODEL},
                 "diversity": None if lists is None else self._diversity(lists),
                 "notes": [f"{self.spec.title}: {note}" for note in filter(None, [self.spec.note, *notes])],
             }
@@ -141,14 +145,33 @@ class Evaluation:
             "seed": self.spec.seed,
         }
 
-    def _judge(self, phase: str) -> Judgement:
-        asked = self.split.validation if phase == "validation" else self.split.test
-        length = LIST_LENGTH if phase == "test" else 0
-        return judge(self.given[phase], self.sequences, asked, self.spec.reading, length)
+    def _of_the_model(self) -> dict[str, Any]:
+        """What a record says of the model and of where it ran: nothing is known."""
+        environment = {k: v for k, v in describe(torch.device("cpu")).items() if k not in OF_THE_MODEL}
+        return {"parameters": 0, "environment": environment}
+
+    def _judged(self) -> dict[str, Judgement]:
+        """Phase -> how its targets rank."""
+        return {
+            phase: judge(given, self.sequences, self._phase(phase), self.spec.reading, list_length(phase))
+            for phase, given in self.given.items()
+        }
+
+    def _phase(self, name: str) -> Phase:
+        return self.split.validation if name == "validation" else self.split.test
+
+    def _own_space(self) -> Spaces:
+        """The space of the model's item vectors; there is none where only scores are known."""
+        return {}
 
     def _diversity(self, lists: Any) -> dict[str, Any]:
         spaces = shared_spaces(self.sequences, self.split, genre_matrix(self.sequences, self.spec.source))
-        return diversity_of(lists, spaces, training_counts(self.sequences, self.split)[1:])
+        return diversity_of(lists, self._own_space() | spaces, training_counts(self.sequences, self.split)[1:])
+
+
+def list_length(phase: str) -> int:
+    """Items of each user's list that a phase is to find."""
+    return LIST_LENGTH if phase == "test" else 0
 
 
 def summary(record: Record) -> str:

@@ -6,6 +6,7 @@ can be imported defines `released_keys()` and `released_config(state)`; `release
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,18 @@ State = dict[str, Tensor]
 
 
 def import_released(
-    path: str | Path, model: str = "fave", *, stage: str | None = None, **overrides: Any
+    path: str | Path,
+    model: str = "fave",
+    *,
+    stage: str | None = None,
+    preset: Mapping[str, Any] | None = None,
+    **overrides: Any,
 ) -> Recommender:
     """The model in `path`, in evaluation mode, with every switch at the released code's value.
 
     `stage`: which stage the weights come from; FAVE's shipped files are `finetune` (the default: a class's
-    `released_stage`) or `pretrain`. `overrides` set fields of the model's Config, e.g. ``lambda_noise="zero"``.
+    `released_stage`) or `pretrain`. `overrides` set fields of the model's Config, e.g. ``lambda_noise="zero"``, and
+    `preset` those that neither they nor the sizes of the tensors do.
     Raises BenchError, one sentence, for a file that is not such a state_dict.
     """
     path = Path(path)
@@ -40,7 +47,7 @@ def import_released(
     except (KeyError, IndexError) as error:
         raise BenchError(f"{path}: not a {kind.title} state_dict, it has no {error}") from None
     try:
-        config = kind.Config(**(sizes | overrides))
+        config = kind.Config(**(dict(preset or {}) | sizes | overrides))
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"{model}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -141,11 +141,11 @@ class Record(_Frozen):
     dataset: Dataset
     """What was learned from and ranked."""
     model: Name
-    """The model's name in the registry, or made of the title for external scores; also a folder of the store."""
+    """The model's name in the registry, or made of the title for what is external; also a folder of the store."""
     title: str
     """How tables print the model, and the key into the papers' printed numbers."""
     setting: str
-    """`released`, `paper`, …; `external` for scores that another program computed."""
+    """`released`, `paper`, …; `external` for scores or weights of another program."""
     variant: str = ""
     """What differs from the preset, in a word or two; empty for the preset itself."""
     changes: dict[str, JsonValue] = {}
@@ -181,7 +181,7 @@ class Record(_Frozen):
 
     @property
     def external(self) -> bool:
-        """Ranked from scores that another program computed: there is no model here to ask or to train again."""
+        """Ranked from scores or weights of another program: there is no model here to ask or to train again."""
         return self.training.stopped_because == "external"
 
     @property

@@ -23,8 +23,8 @@ VERDICT = (
 CUT_SHORT = "† stopped by its time budget: no verdict, no mark, never averaged with full runs."
 IMPOSSIBLE = "‡ the papers' hit rates and NDCGs for this model (cut-offs 5, 10, 20) cannot all come from one run."
 EXTERNAL = (
-    "External: ranked here from scores that another program computed and trained; – is a metric that its lists are too "
-    "short for, or a protocol whose candidates they leave out, and such a row has no letter."
+    "External: another program trained it, and it was ranked here from its scores or weights; – is a metric that its "
+    "lists are too short for, or a protocol whose candidates they leave out, and such a row has no letter."
 )
 SYNTHETIC = "SYNTHETIC data were made by this program; the oracle is the best that any model can expect on them."
 STUDIES = "Variants of ablations and sweeps are not rows here: see the table ablation and the figure hyperparameters."

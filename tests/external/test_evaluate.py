@@ -216,11 +216,11 @@ def test_seeds_are_one_row_and_a_seed_is_one_file(store: Store, tmp_path: Path, 
     assert row["seeds"] == 2 and row["ours_mean"] == pytest.approx(np.mean(values), abs=1e-6)
     assert row["ours_sd"] == pytest.approx(np.std(values, ddof=1), abs=1e-6)
     status, sentence = refused(store, capsys, files[2])
-    assert status == 2 and f"recorded from other scores, as run {first.key}" in sentence
+    assert status == 2 and f"is recorded, as run {first.key}, from something else" in sentence
     status, sentence = refused(store, capsys, files[2], "--seed", "2", title="mine!")
     assert status == 2 and "too like 'Mine', which is recorded" in sentence, "they would share a folder and a row"
     status, sentence = refused(store, capsys, files[1], "--seed", "5")
-    assert status == 2 and f"the same scores are recorded as seed 1, run {second.key}" in sentence
+    assert status == 2 and f"the same files are recorded as seed 1, run {second.key}" in sentence
 
 
 def test_two_files_of_one_seed_put_together_are_no_row(store: Store, tmp_path: Path) -> None:

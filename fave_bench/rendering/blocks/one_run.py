@@ -9,7 +9,7 @@ from fave_bench.rendering.markdown import escape
 
 ENDS = {
     "converged": "converged", "epochs": "as many as it was given", "budget": "stopped by its budget",
-    "closed-form": "closed form", "external": "scores of another program",
+    "closed-form": "closed form", "external": "another program's",
 }  # fmt: skip
 ROUND = {digit * 10**power for digit in (1, 2, 5) for power in range(5)}
 """Passes whose looks are shown: 1, 2, 5, 10, 20, 50, …"""
