@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 
 from fave_bench import presets
+from fave_bench.cli import say
 from fave_bench.data.sequences import Sequences
 from fave_bench.efficiency.environment import describe, resolve_device
 from fave_bench.errors import BenchError, unknown
 from fave_bench.evaluation.item_spaces import Spaces, own_space
+from fave_bench.evaluation.phase_ranks import PhaseRanks
 from fave_bench.evaluation.ranks import rank_phase
 from fave_bench.external.evaluation import Evaluation, Spec, list_length
 from fave_bench.external.judging import Judgement
@@ -47,11 +49,8 @@ class WeightsEvaluation(Evaluation):
         plan = presets.plan(spec.dataset, spec.network, SETTING, "", spec.overrides)
         if spec.stage and spec.stage not in plan.training.stages:
             raise unknown(f"stage of {spec.network}", spec.stage, plan.training.stages)
-        preset, changed = (
-            plan.model_config.model_dump(),
-            {key.removeprefix("model."): v for key, v in plan.changes.items()},
-        )
-        path = spec.files["weights"]
+        path, preset = spec.files["weights"], plan.model_config.model_dump()
+        changed = {key.removeprefix("model."): value for key, value in plan.changes.items()}
         found = import_released(path, spec.network, stage=spec.stage, preset=preset, **changed)
         if found.num_items != self.sequences.num_items:
             raise BenchError(
@@ -62,22 +61,20 @@ class WeightsEvaluation(Evaluation):
         return {"model": found.config.model_dump(mode="json"), "network": spec.network, "stage": spec.stage}
 
     def _judged(self) -> dict[str, Judgement]:
-        items = torch.as_tensor(self.sequences.items, dtype=torch.int64, device=self.device)
-        notes = (f"items are taken to be numbered as in {self.sequences.source}",)
-        return {
-            phase: Judgement(
-                rank_phase(
-                    self.network,
-                    items,
-                    self._phase(phase),
-                    window=self.network.config.window,
-                    seed=seed_of(self.spec.seed, "draw", phase),
-                    lists=list_length(phase),
-                ),
-                notes if phase == "test" else (),
-            )
-            for phase in ("validation", "test")
-        }
+        note = f"items are taken to be numbered as in {self.sequences.source}"
+        return {"validation": Judgement(self._ranks("validation"), ()), "test": Judgement(self._ranks("test"), (note,))}
+
+    def _ranks(self, phase: str) -> PhaseRanks:
+        asked = self._phase(phase)
+        say(f"{self.spec.dataset} {self.spec.title}: ranking the {phase} targets of {len(asked.users):,} users")
+        return rank_phase(
+            self.network,
+            torch.as_tensor(self.sequences.items, dtype=torch.int64, device=self.device),
+            asked,
+            window=self.network.config.window,
+            seed=seed_of(self.spec.seed, "draw", phase),
+            lists=list_length(phase),
+        )
 
     def _of_the_model(self) -> dict[str, Any]:
         model = self.network.model
@@ -122,7 +119,7 @@ def numbers(sequences: Sequences) -> Tensor:
     named = [int(label) if label.isdecimal() else 0 for label in labels]
     if sorted(named) != list(range(1, sequences.num_items + 1)):
         raise BenchError(
-            f"{sequences.name}: weights number the items from 1 to {sequences.num_items:,}, and {sequences.source} has "
-            f"one called '{labels[0]}'; give with --from what they were trained on, such as the public dataset.pkl"
+            f"{sequences.name}: weights number the items from 1 to {sequences.num_items:,}, and {sequences.source} does "
+            f"not (one is '{labels[0]}'); give with --from what they were trained on, such as the public dataset.pkl"
         )
     return torch.tensor([0, *named])
