@@ -119,7 +119,7 @@ def numbers(sequences: Sequences) -> Tensor:
     named = [int(label) if label.isdecimal() else 0 for label in labels]
     if sorted(named) != list(range(1, sequences.num_items + 1)):
         raise BenchError(
-            f"{sequences.name}: weights number the items from 1 to {sequences.num_items:,}, and {sequences.source} does "
-            f"not (one is '{labels[0]}'); give with --from what they were trained on, such as the public dataset.pkl"
+            f"{sequences.name}: weights number the items from 1 to {sequences.num_items:,}, and {sequences.source} "
+            f"does not (one is '{labels[0]}'); give with --from what they were trained on, such as a dataset.pkl"
         )
     return torch.tensor([0, *named])
