@@ -46,7 +46,7 @@ def add_look_steps(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="sampler steps at looks at validation, instead of the model's own, in which the end is ranked all the "
-        "same; thirty of FAVE's take as long on Beauty as the pass before them",
+        "same; thirty of FAVE's take longer on Beauty than the pass before them",
     )
 
 
