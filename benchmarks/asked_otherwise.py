@@ -24,9 +24,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("results"), help="where records live (default results)")
     asked = parser.parse_args()
     store, (name, _, value) = Store(asked.results), asked.switch.partition("=")
-    record = next((record for record in store.records() if record.key == asked.run), None)
-    if record is None:
-        parser.error(f"--run {asked.run}: no such run in {asked.results}")
+    record = store.find(asked.run)
     sequences = data.load(record.dataset.name)
     model = restore(store, record, sequences, torch.device("cpu"))
     own = model.config.model_dump()

@@ -25,9 +25,9 @@ from fave_bench.efficiency.serving import Serving
 from fave_bench.errors import BenchError, UsageError, unknown
 from fave_bench.evaluation.diversity import diversity_of
 from fave_bench.evaluation.item_spaces import Spaces, own_space, shared_spaces
-from fave_bench.evaluation.metrics import ByProtocol, errors_of, metrics_of
+from fave_bench.evaluation.metrics import ByProtocol, metrics_of
 from fave_bench.evaluation.phase_ranks import PhaseRanks
-from fave_bench.evaluation.protocols import PROTOCOLS, versions
+from fave_bench.evaluation.protocols import versions
 from fave_bench.evaluation.ranks import rank_phase
 from fave_bench.evaluation.subgroups import training_counts
 from fave_bench.files import write_text
@@ -36,14 +36,13 @@ from fave_bench.models import registry
 from fave_bench.models.contract import GenerativeRecommender, Recommender, parameter_count
 from fave_bench.randomness import seed_of
 from fave_bench.records import Record, Store, key_of
+from fave_bench.records.facts import accuracy_facts, dataset_facts, list_length
 from fave_bench.records.run_file import RECORD, dumps, read
 from fave_bench.training.ends import StageEnds, end_keys
 from fave_bench.training.loop import Outcome, Stopped, Trainer
 from fave_bench.training.samples import Samples
 from fave_bench.trees import shorter
 
-LIST_LENGTH = 20
-"""Items kept per user for diversity and for showing recommendations."""
 FAILURES = (BenchError, RuntimeError, OSError, ValueError)
 """How a run may fail without sinking those after it; anything else is a mistake of this program."""
 FAILED = "failed.json"
@@ -337,10 +336,9 @@ class Run:
         questions = self.split.validation if phase == "validation" else self.split.test
         began = time.perf_counter()
         seed = seed_of(self.spec.seed, "draw", phase)
-        lists = LIST_LENGTH if phase == "test" else 0
         window = self.plan.model_config.window
         ranks = rank_phase(
-            model, items, questions, window=window, seed=seed, lists=lists, world=self.world, pause=pause
+            model, items, questions, window=window, seed=seed, lists=list_length(phase), world=self.world, pause=pause
         )
         return ranks, time.perf_counter() - began
 
@@ -359,7 +357,8 @@ class Run:
     ) -> Record:
         steps = model.sampler_steps() if isinstance(model, GenerativeRecommender) else None
         return Record.model_validate(
-            {
+            accuracy_facts(ranks)
+            | {
                 "key": self.key,
                 "dataset": dataset_facts(self.spec.dataset, self.sequences, self.spec.split),
                 "model": self.spec.model,
@@ -371,8 +370,6 @@ class Run:
                 "model_version": model.version,
                 "protocols": versions(),
                 "seed": self.spec.seed,
-                "metrics": by_protocol(ranks, metrics_of),
-                "standard_errors": by_protocol(ranks, errors_of),
                 "parameters": parameter_count(model),
                 "training": {
                     "epochs": outcome.epochs,
@@ -424,30 +421,3 @@ def _sharing(outcome: Outcome) -> list[str]:
         f"stage {stage} was trained once, by run {run}, and is shared: its seconds count here and were spent there"
         for stage, run in outcome.shared.items()
     ]
-
-
-def dataset_facts(name: str, sequences: Sequences, split: str) -> dict[str, Any]:
-    """What a record says of its data."""
-    return {
-        "name": name,
-        "source": sequences.source,
-        "fingerprint": sequences.fingerprint,
-        "users": sequences.num_users,
-        "items": sequences.num_items,
-        "actions": sequences.num_actions,
-        "synthetic": sequences.synthetic,
-        "oracle": sequences.oracle,
-        "split": split,
-    }
-
-
-def by_protocol(
-    ranks: dict[str, PhaseRanks], of: Callable[[PhaseRanks], ByProtocol]
-) -> dict[str, dict[str, dict[str, float]]]:
-    """Protocol -> phase -> what `of` says of the phase, without protocols of which it has no ranks."""
-    per_phase = {phase: of(phase_ranks) for phase, phase_ranks in ranks.items()}
-    found = {
-        protocol: {phase: said[protocol] for phase, said in per_phase.items() if protocol in said}
-        for protocol in PROTOCOLS
-    }
-    return {protocol: phases for protocol, phases in found.items() if phases}

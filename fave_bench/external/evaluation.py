@@ -14,7 +14,6 @@ from fave_bench.efficiency.environment import describe
 from fave_bench.errors import UsageError, unknown
 from fave_bench.evaluation.diversity import diversity_of
 from fave_bench.evaluation.item_spaces import Spaces, shared_spaces
-from fave_bench.evaluation.metrics import errors_of, metrics_of
 from fave_bench.evaluation.protocols import versions
 from fave_bench.evaluation.subgroups import training_counts
 from fave_bench.external.formats import open_scores
@@ -23,7 +22,8 @@ from fave_bench.external.names import slug_of
 from fave_bench.files import sha256
 from fave_bench.locking import alone
 from fave_bench.records import Record, Store, key_of
-from fave_bench.runner import LIST_LENGTH, WORK, by_protocol, dataset_facts
+from fave_bench.records.facts import LIST_LENGTH, accuracy_facts, dataset_facts, list_length
+from fave_bench.runner import WORK
 
 VERSION = 1
 """Raised whenever the same file would be read or ranked otherwise."""
@@ -122,9 +122,8 @@ class Evaluation:
         record = Record.model_validate(
             self._identity()
             | self._of_the_model()
+            | accuracy_facts(ranks)
             | {
-                "metrics": by_protocol(ranks, metrics_of),
-                "standard_errors": by_protocol(ranks, errors_of),
                 "training": {"epochs": 0, "best_epoch": 0, "stopped_because": "external", "seconds": 0},
                 "diversity": None if lists is None else self._diversity(lists),
                 "notes": [f"{self.spec.title}: {note}" for note in filter(None, [self.spec.note, *notes])],
@@ -167,11 +166,6 @@ class Evaluation:
     def _diversity(self, lists: Any) -> dict[str, Any]:
         spaces = shared_spaces(self.sequences, self.split, genre_matrix(self.sequences, self.spec.source))
         return diversity_of(lists, self._own_space() | spaces, training_counts(self.sequences, self.split)[1:])
-
-
-def list_length(phase: str) -> int:
-    """Items of each user's list that a phase is to find."""
-    return LIST_LENGTH if phase == "test" else 0
 
 
 def summary(record: Record) -> str:

@@ -14,11 +14,12 @@ from fave_bench.errors import BenchError, unknown
 from fave_bench.evaluation.item_spaces import Spaces, own_space
 from fave_bench.evaluation.phase_ranks import PhaseRanks
 from fave_bench.evaluation.ranks import rank_phase
-from fave_bench.external.evaluation import Evaluation, Spec, list_length
+from fave_bench.external.evaluation import Evaluation, Spec
 from fave_bench.external.judging import Judgement
 from fave_bench.models import import_released
 from fave_bench.models.contract import GenerativeRecommender, Recommender, parameter_count
 from fave_bench.randomness import Draw, seed_of
+from fave_bench.records.facts import list_length
 from fave_bench.trees import Tree
 
 SETTING = "released"

@@ -1,0 +1,49 @@
+"""What every record says, whether its model was trained here or by another program."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fave_bench.data.sequences import Sequences
+from fave_bench.evaluation.metrics import ByProtocol, errors_of, metrics_of
+from fave_bench.evaluation.phase_ranks import PhaseRanks
+from fave_bench.evaluation.protocols import PROTOCOLS
+
+LIST_LENGTH = 20
+"""Items kept per user for diversity and for showing recommendations."""
+
+
+def list_length(phase: str) -> int:
+    """Items of each user's list that a phase is to find."""
+    return LIST_LENGTH if phase == "test" else 0
+
+
+def dataset_facts(name: str, sequences: Sequences, split: str) -> dict[str, Any]:
+    """What a record says of its data."""
+    return {
+        "name": name,
+        "source": sequences.source,
+        "fingerprint": sequences.fingerprint,
+        "users": sequences.num_users,
+        "items": sequences.num_items,
+        "actions": sequences.num_actions,
+        "synthetic": sequences.synthetic,
+        "oracle": sequences.oracle,
+        "split": split,
+    }
+
+
+def accuracy_facts(ranks: dict[str, PhaseRanks]) -> dict[str, Any]:
+    """What a record says of how well the targets of each phase rank."""
+    return {"metrics": _by_protocol(ranks, metrics_of), "standard_errors": _by_protocol(ranks, errors_of)}
+
+
+def _by_protocol(
+    ranks: dict[str, PhaseRanks], of: Callable[[PhaseRanks], ByProtocol]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Protocol -> phase -> what `of` says of the phase, without protocols of which it has no ranks."""
+    per_phase = {phase: of(phase_ranks) for phase, phase_ranks in ranks.items()}
+    found = {
+        protocol: {phase: said[protocol] for phase, said in per_phase.items() if protocol in said}
+        for protocol in PROTOCOLS
+    }
+    return {protocol: phases for protocol, phases in found.items() if phases}
