@@ -29,6 +29,11 @@ from fave_bench.rendering.printed import read_overall
 from fave_bench.rendering.runs import joined
 from fave_bench.studies.catalogue import sweeps
 
+PUBLISHED = Path("paper_tables/figures")
+"""The folder of whole figures, as the records give them."""
+SHOWN = "svg"
+"""What they are drawn as there."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -145,7 +150,10 @@ FROM_WEIGHTS: tuple[What, ...] = ("trajectories", "priors")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Draw into --out, or print the numbers behind, or check that what is drawn is current."""
+    """Draw into --out, or print the numbers behind, or check that what is drawn is current.
+
+    PUBLISHED holds whole figures: one asked for otherwise goes to the current folder, unless --out says where.
+    """
     arguments = _parser().parse_args(argv)
     if arguments.name not in FIGURES:
         raise unknown("figure", arguments.name, FIGURES)
@@ -163,7 +171,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.json:
         print(picture.as_json(), end="")
         return 0
-    files = files_of(picture, arguments.out, arguments.format)
+    whole = request == Request(arguments.results) and arguments.format == SHOWN
+    folder = arguments.out or (PUBLISHED if whole else Path())
+    files = files_of(picture, folder, arguments.format)
     if arguments.check:
         _check(picture, files)
     else:
@@ -171,7 +181,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def files_of(picture: Picture, folder: Path, ending: str = "svg") -> dict[Path, bytes]:
+def files_of(picture: Picture, folder: Path, ending: str = SHOWN) -> dict[Path, bytes]:
     """The picture and the numbers behind it, as they are written."""
     return {
         folder / f"{picture.name}.{ending}": render(picture, ending),
@@ -217,12 +227,17 @@ def _check(picture: Picture, files: dict[Path, bytes]) -> None:
 def _parser() -> Parser:
     parser = Parser("figure", __doc__ or "", "python -m fave_bench.figure --name pareto --datasets ml-100k")
     parser.add_argument("--name", default="pareto", help=f"which figure: {', '.join(FIGURES)} (default pareto)")
-    parser.add_argument("--format", choices=FORMATS, default="svg", help="what to draw (default svg)")
+    parser.add_argument("--format", choices=FORMATS, default=SHOWN, help=f"what to draw (default {SHOWN})")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="filtered", help="of the metrics (default filtered)")
     parser.add_argument("--execution", choices=get_args(Execution), default="optimised", help="of the latency")
     parser.add_argument("--datasets", nargs="+", default=[], metavar="DATASET", help="only these")
     parser.add_argument("--models", nargs="+", default=[], metavar="MODEL", help="only these")
-    parser.add_argument("--out", type=Path, default=Path("paper_tables/figures"), metavar="DIR", help="where files go")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help=f"where files go (default: {PUBLISHED}, and the current folder for one narrowed down or not {SHOWN})",
+    )
     parser.add_argument("--check", action="store_true", help="draw nothing; fail if a file is not what it should be")
     add_leave_out_older(parser)
     add_results(parser)

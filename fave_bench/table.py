@@ -31,6 +31,9 @@ from fave_bench.rendering.subgroups import subgroups
 from fave_bench.rendering.table_model import Table
 from fave_bench.studies.catalogue import families
 
+PUBLISHED = Path("paper_tables")
+"""The folder of whole tables, as the records give them."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -129,7 +132,10 @@ FROM_TABLES = frozenset({"claims"})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write every format below --out, or print one, or check that what is written is current."""
+    """Write every format below --out, or print one, or check that what is written is current.
+
+    PUBLISHED holds whole tables: one asked for otherwise is printed only, unless --out says where it goes.
+    """
     arguments = _parser().parse_args(argv)
     ending = "json" if arguments.json else arguments.format
     if arguments.check and arguments.name is None:
@@ -146,13 +152,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         letters=arguments.letters,
         leave_out_older=arguments.leave_out_older,
     )
+    folder = arguments.out or (PUBLISHED if request == Request(arguments.results) else None)
+    if arguments.check and folder is None:
+        raise UsageError(f"--check: {PUBLISHED} holds whole tables only; give the --out that this one was written to")
     table = TABLES[name](request)
-    if arguments.check:
-        _check(table, arguments.out, [ending] if ending else list(FORMATS))
-    elif ending:
-        print(FORMATS[ending](table), end="")
+    if folder and arguments.check:
+        _check(table, folder, [ending] if ending else list(FORMATS))
+    elif ending or folder is None:
+        print(FORMATS[ending or "md"](table), end="")
     else:
-        _write(table, arguments.out)
+        _write(table, folder)
     return 0
 
 
@@ -177,7 +186,8 @@ def _check_everything(arguments: Namespace, chosen: str | None) -> int:
         raise UsageError("--check without --name looks at all that is rendered; give --name to narrow a table down")
     from fave_bench.published import check  # it renders the tables of this module, among others
 
-    say(f"{check(arguments.results, arguments.out)} files below {arguments.out} are what the records give")
+    folder = arguments.out or PUBLISHED
+    say(f"{check(arguments.results, folder)} files below {folder} are what the records give")
     return 0
 
 
@@ -188,7 +198,12 @@ def _parser() -> Parser:
     parser.add_argument("--protocol", choices=PROTOCOLS, help="only this one (default: all)")
     parser.add_argument("--datasets", nargs="+", default=[], metavar="DATASET", help="only these")
     parser.add_argument("--letters", action="store_true", help="overall: raise the letters of the rows a cell beats")
-    parser.add_argument("--out", type=Path, default=Path("paper_tables"), metavar="DIR", help="where files are written")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help=f"where files are written (default: {PUBLISHED}, and a table narrowed down is printed only)",
+    )
     parser.add_argument(
         "--check",
         action="store_true",

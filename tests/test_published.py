@@ -52,6 +52,27 @@ def test_the_single_verbs_write_the_same_bytes(results: Path, folder: Path, tmp_
     )
 
 
+def test_what_is_narrowed_down_leaves_the_whole_ones_alone(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    where = ["--results", str(results)]
+    published.write(results, Path("paper_tables"))
+    add_run(Store(results), dataset="beauty", model="fave", title="FAVE")
+    for narrowed in (["--datasets", "ml-100k"], ["--protocol", "filtered"], ["--letters"]):
+        assert table.main(["--name", "overall", *narrowed, *where]) == 0
+        assert "FAVE" in capsys.readouterr().out
+        with pytest.raises(UsageError, match="give the --out"):
+            table.main(["--name", "overall", "--check", *narrowed, *where])
+    for narrowed in (["--datasets", "ml-100k"], ["--protocol", "released"], ["--format", "png"]):
+        assert figure.main(["--name", "pareto", *narrowed, *where]) == 0
+    assert {path.name for path in Path().glob("pareto.*")} == {"pareto.svg", "pareto.csv", "pareto.png"}
+    assert not list(Path("paper_tables/figures").glob("*.png"))
+    assert "## beauty" not in Path("paper_tables/overall.md").read_text()  # as it was written, before the last run
+    assert table.main(["--name", "overall", *where]) == 0
+    assert "## beauty" in Path("paper_tables/overall.md").read_text()
+
+
 def test_every_stale_missing_and_strange_file_is_named(results: Path, folder: Path) -> None:
     (folder / "overall.md").write_text("edited")
     (folder / "figures" / "pareto.csv").unlink()
