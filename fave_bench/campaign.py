@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import torch
 
     from fave_bench.records import Store
-    from fave_bench.runner import Run, Spec
+    from fave_bench.runner import Run
+    from fave_bench.spec import Spec
 
     Group = Sequence[Spec]
     """Runs that are compared with each other."""
@@ -175,14 +176,14 @@ def _place(run: "Run") -> int:
 def _rows(dataset: str, model: str) -> "list[Group]":
     """The rows of the model's preset."""
     from fave_bench import presets
-    from fave_bench.runner import Spec
+    from fave_bench.spec import Spec
 
     return [[Spec(dataset, model, *row)] for row in presets.rows(dataset, model)]
 
 
 def _further(dataset: str, model: str) -> "list[Group]":
     """The model's changed rows that campaign.toml names."""
-    from fave_bench.runner import Spec
+    from fave_bench.spec import Spec
 
     found: list[Group] = []
     for further in campaign_order().further:
@@ -194,7 +195,7 @@ def _further(dataset: str, model: str) -> "list[Group]":
 
 def _ablations(dataset: str, model: str) -> "list[Group]":
     """The full model and its variants, of each family that campaign.toml names, where it covers model and dataset."""
-    from fave_bench.runner import Spec
+    from fave_bench.spec import Spec
 
     return [
         [

@@ -19,7 +19,8 @@ from fave_bench.presets import Plan
 from fave_bench.records import Record, Store
 from fave_bench.records.siblings import RANKS, WEIGHTS
 from fave_bench.restore import stages
-from fave_bench.runner import WORK, Run, Spec
+from fave_bench.runner import WORK, Run
+from fave_bench.spec import Spec
 from fave_bench.training.config import Training
 
 

@@ -65,7 +65,8 @@ def _run(arguments: Namespace, engine: Engine, world: "World") -> int:
     from fave_bench.interruption import Interruption
     from fave_bench.records import Store
     from fave_bench.records.run_file import dumps
-    from fave_bench.runner import Run, Spec, summary
+    from fave_bench.runner import Run, summary
+    from fave_bench.spec import Spec
     from fave_bench.training.loop import Stopped
 
     spec = Spec(

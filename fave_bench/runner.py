@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from fave_bench.randomness import seed_of
 from fave_bench.records import Record, Store, key_of
 from fave_bench.records.facts import accuracy_facts, dataset_facts, list_length
 from fave_bench.records.run_file import RECORD, dumps, read
+from fave_bench.spec import Spec
 from fave_bench.training.ends import StageEnds, end_keys
 from fave_bench.training.loop import Outcome, Stopped, Trainer
 from fave_bench.training.samples import Samples
@@ -51,44 +52,6 @@ WORK = ".work"
 QUICK_NOTE = (
     "tuned for a short budget (the preset's [quick] table), not with the published batch size and learning rate"
 )
-
-
-@dataclass(frozen=True)
-class Spec:
-    """What to run. Together with the data it decides the record's key."""
-
-    dataset: str
-    model: str
-    setting: str | None = None
-    """None is the preset's first row."""
-    variant: str | None = None
-    seed: int = 0
-    overrides: dict[str, Any] = field(default_factory=dict)
-    """Dotted keys laid over the preset, e.g. ``{"model.steps": 1}``; what they change names the row's variant."""
-    quick: bool = False
-    """Use the preset's tuning for short budgets."""
-    epochs: int | None = None
-    """At most so many epochs in every stage; None is the preset's limit."""
-    time_budget: float | None = None
-    """Seconds of training; None is no limit."""
-    split: str = "leave-one-out"
-    source: Path | None = None
-    """Where to read the data from, before the usual places."""
-    compiled: bool = False
-    """Compile the training step: the same mathematics, so no part of the key."""
-    precision: str | None = None
-    """`fp32` or `bf16` for training; None is the preset's."""
-    look_steps: int | None = None
-    """Sampler steps at looks at validation; None is the model's own number."""
-
-    def fast(self) -> "Spec":
-        """The same with compiled training steps in bf16, where the model has something to compile (see `suited`)."""
-        compilable = registry.load(self.model).training_method is not Recommender.training_method
-        return replace(self, compiled=True, precision="bf16") if compilable else self
-
-    def looking_in(self, steps: int | None) -> "Spec":
-        """The same with so many sampler steps at looks, where the model has a sampler."""
-        return replace(self, look_steps=steps) if issubclass(registry.load(self.model), GenerativeRecommender) else self
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from fave_bench.errors import BenchError, UsageError
 if TYPE_CHECKING:
     from fave_bench.interruption import Interruption
     from fave_bench.records import Store
-    from fave_bench.runner import Run, Spec
+    from fave_bench.runner import Run
+    from fave_bench.spec import Spec
     from fave_bench.studies.catalogue import Changes
 
 
@@ -158,7 +159,8 @@ def study(
     changes: "Sequence[Changes]",
 ) -> "list[Run]":
     """A run per seed, dataset and change; of those that come to the same, one."""
-    from fave_bench.runner import Spec, suited
+    from fave_bench.runner import suited
+    from fave_bench.spec import Spec
 
     specs = [
         Spec(

@@ -22,7 +22,8 @@ from fave_bench.records import Store
 from fave_bench.records import packing as packing_module
 from fave_bench.records.measurements import Measurement, TrainingRow, write
 from fave_bench.records.packing import contents, pack
-from fave_bench.runner import Run, Spec, suited
+from fave_bench.runner import Run, suited
+from fave_bench.spec import Spec
 from fave_bench.studies.catalogue import Order, campaign_order, families
 
 CPU = torch.device("cpu")

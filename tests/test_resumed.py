@@ -10,7 +10,8 @@ from processes import small_world
 
 from fave_bench.models import registry
 from fave_bench.records import Record, Store
-from fave_bench.runner import Run, Spec
+from fave_bench.runner import Run
+from fave_bench.spec import Spec
 from fave_bench.training.loop import Stopped
 
 CPU = torch.device("cpu")

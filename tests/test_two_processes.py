@@ -10,7 +10,8 @@ from fave_bench.data import load
 from fave_bench.efficiency.environment import resolve_device
 from fave_bench.locking import alone
 from fave_bench.records import Store
-from fave_bench.runner import Run, Spec
+from fave_bench.runner import Run
+from fave_bench.spec import Spec
 from fave_bench.training.loop import Trainer
 
 RUN = ["--dataset", "mine", "--model", "sasrec", "--device", "cpu"]

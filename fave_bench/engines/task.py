@@ -14,7 +14,8 @@ from fave_bench.errors import BenchError
 from fave_bench.files import write_bytes
 from fave_bench.presets import Plan
 from fave_bench.records import Store
-from fave_bench.runner import Given, Run, Spec
+from fave_bench.runner import Given, Run
+from fave_bench.spec import Spec
 from fave_bench.training.ends import StageEnds
 from fave_bench.training.loop import Stopped
 

@@ -16,7 +16,8 @@ from fave_bench.engines.dispatch import Done, Lost
 from fave_bench.engines.task import perform
 from fave_bench.errors import BenchError
 from fave_bench.records import Store
-from fave_bench.runner import Run, Spec
+from fave_bench.runner import Run
+from fave_bench.spec import Spec
 
 META = torch.device("meta")
 FAMILY = [{}, {"model.gamma": 0.0}, {"model.match": "off"}]

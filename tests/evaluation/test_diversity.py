@@ -17,7 +17,8 @@ from fave_bench.evaluation.item_spaces import FloatArray
 from fave_bench.evaluation.subgroups import training_counts
 from fave_bench.records import Store
 from fave_bench.records.schema import Diversity
-from fave_bench.runner import Run, Spec
+from fave_bench.runner import Run
+from fave_bench.spec import Spec
 
 ITEMS = 60
 
