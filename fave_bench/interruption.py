@@ -1,9 +1,14 @@
-"""Stopping politely: the first SIGINT or SIGTERM, or a deadline, asks; a second signal ends at once."""
+"""Stopping politely: the first SIGINT or SIGTERM, or a deadline, asks; a second signal ends at once.
+
+A process that is only held for a while (Ctrl-Z) goes on as if nothing had been.
+"""
 
 import signal
 import time
 from types import FrameType, TracebackType
 from typing import Any
+
+from fave_bench.working_time import working_time
 
 
 class Interruption:
@@ -26,6 +31,7 @@ class Interruption:
     def __enter__(self) -> "Interruption":
         for number in (signal.SIGINT, signal.SIGTERM):
             self._previous[number] = signal.signal(number, self._note)
+        self._previous[signal.SIGCONT] = signal.signal(signal.SIGCONT, working_time.go_on)
         return self
 
     def __exit__(

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -43,6 +42,7 @@ from fave_bench.training.ends import StageEnds, end_keys
 from fave_bench.training.loop import Outcome, Stopped, Trainer
 from fave_bench.training.samples import Samples
 from fave_bench.trees import shorter
+from fave_bench.working_time import working_time
 
 FAILURES = (BenchError, RuntimeError, OSError, ValueError)
 """How a run may fail without sinking those after it; anything else is a mistake of this program."""
@@ -292,18 +292,19 @@ class Run:
         """
 
         def pause() -> None:
+            working_time()
             if self.world.size == 1 and interrupted():
                 raise Stopped
 
         items = torch.as_tensor(self.sequences.items, dtype=torch.int64, device=self.device)
         questions = self.split.validation if phase == "validation" else self.split.test
-        began = time.perf_counter()
+        began = working_time()
         seed = seed_of(self.spec.seed, "draw", phase)
         window = self.plan.model_config.window
         ranks = rank_phase(
             model, items, questions, window=window, seed=seed, lists=list_length(phase), world=self.world, pause=pause
         )
-        return ranks, time.perf_counter() - began
+        return ranks, working_time() - began
 
     def _diversity(self, model: Recommender, test: PhaseRanks, spaces: Spaces) -> dict[str, Any]:
         assert test.lists is not None

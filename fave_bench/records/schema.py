@@ -76,7 +76,8 @@ class TrainingSummary(_Frozen):
     """`converged`: validation stopped improving. `epochs`: the limit came first. `budget`: the clock did, so the
     numbers are no verdict on the model. `closed-form`: nothing to train. `external`: another program trained it."""
     seconds: FiniteFloat = Field(ge=0)
-    """Spent on training steps; looks at validation are not counted."""
+    """Spent on training steps; looks at validation are not counted, nor is time in which the process was stopped
+    (Ctrl-Z), which records made before 2026-11-28 may count."""
     samples_per_second: FiniteFloat | None = Field(None, ge=0)
     """Training samples over `seconds`; null where nothing was trained."""
     curve: list[Look] = []

@@ -34,6 +34,7 @@ from fave_bench.training.samples import Samples
 from fave_bench.training.saved import Saved, require_like, require_state_of
 from fave_bench.training.step import train_step
 from fave_bench.training.stopping import EarlyStopping, Metrics
+from fave_bench.working_time import working_time
 
 CHECKPOINT_EVERY = 60.0
 """Seconds between checkpoints; a shorter epoch is cheaper to repeat than to save."""
@@ -120,7 +121,7 @@ class Trainer:
         self.path, self.interrupted, self.compiled, self.ends = checkpoint_path, interrupted, compiled, ends
         self.world = world
         self.outcome = Outcome(stopped_because="epochs")
-        self.clock_zero = self.last_saved = time.monotonic()
+        self.clock_zero, self.last_saved = working_time(), time.monotonic()
 
     def run(self) -> Outcome:
         """Train; raises BenchError naming the terms when a loss is not finite, Stopped when interrupted."""
@@ -159,10 +160,10 @@ class Trainer:
         if self.ends is None:
             yield
             return
-        began = time.monotonic()
+        began = working_time()
         try:
             with self.ends.alone(name, give_up=self.interrupted):
-                self.clock_zero += time.monotonic() - began
+                self.clock_zero += working_time() - began
                 yield
         except Busy:
             raise Stopped from None
@@ -183,7 +184,7 @@ class Trainer:
         if stage not in self.training.stages or not self.training.stages[stage].epochs:
             raise ValueError(f"no stage {stage}")
         self.outcome = Outcome.of(outcome)
-        self.clock_zero = time.monotonic() - self.outcome.seconds
+        self.clock_zero = working_time() - self.outcome.seconds
 
     def _enter(self, name: str, saved: Saved | None) -> _Progressing:
         stage = self.training.stages[name]
@@ -249,7 +250,7 @@ class Trainer:
             progress.advance(len(rows))
             if (at.step - begun) % REPORT_EVERY == 1:
                 progress.report(self._read(at))
-            spent = time.monotonic() - self.clock_zero if self.world.main else 0.0
+            spent = working_time() - self.clock_zero if self.world.main else 0.0
             self.outcome.seconds, stop = self.world.meet(spent, self.interrupted())
             if stop:
                 self._save(at, due=True)
@@ -268,14 +269,14 @@ class Trainer:
 
     def _look(self, at: _Progressing, losses: dict[str, float], progress: Progress) -> None:
         """At the end of a pass that is counted only afterwards, so that one interrupted here is looked at again."""
-        began = time.monotonic()
+        began = working_time()
         try:
             metrics = self.validate(self.model)
         except Stopped:
             self._save(at, due=True)
             raise
         progress.validated(metrics["filtered"]["N@20"])
-        self.clock_zero += time.monotonic() - began  # a budget buys training, however long a look takes
+        self.clock_zero += working_time() - began  # a budget buys training, however long a look takes
         look = {"stage": at.name, "epoch": at.epoch + 1, "seconds": round(self.outcome.seconds, 3)}
         self.outcome.curve.append({**look, "losses": losses, "validation": metrics})
         if at.stopping.look(metrics, at.epoch + 1):

@@ -1,10 +1,11 @@
 """What a person sees while a model trains: loss terms, speed, the last validation metric, time left."""
 
 import sys
-import time
 from types import TracebackType
 
 from tqdm import tqdm
+
+from fave_bench.working_time import working_time
 
 
 class Progress:
@@ -31,7 +32,7 @@ class Progress:
 
     def report(self, losses: dict[str, float]) -> None:
         terms = " ".join(f"{name} {value:.4g}" for name, value in losses.items())
-        left = f" budget {max(0.0, self.deadline - time.monotonic()):.0f} s" if self.deadline else ""
+        left = f" budget {max(0.0, self.deadline - working_time()):.0f} s" if self.deadline else ""
         self.bar.set_postfix_str(f"{terms}{self.validation}{left}")
 
     def validated(self, n20: float) -> None:

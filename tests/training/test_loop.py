@@ -1,6 +1,8 @@
 """Laws of the training loop: same seed same run, interruption changes nothing, the best look wins, bad losses stop."""
 
+import time
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -12,10 +14,11 @@ from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import leave_one_out
 from fave_bench.errors import BenchError
 from fave_bench.models.contract import Batch, ModelConfig, Recommender
-from fave_bench.training import checkpoint
+from fave_bench.training import checkpoint, loop
 from fave_bench.training.config import Stage, Training
 from fave_bench.training.loop import Outcome, Stopped, Trainer
 from fave_bench.training.samples import Samples
+from fave_bench.working_time import WorkingTime
 
 CPU = torch.device("cpu")
 
@@ -160,6 +163,30 @@ def test_the_budget_ends_training_and_marks_the_run(sequences):
     assert outcome.stopped_because == "budget"
     assert outcome.samples == 16, "one step is taken, the clock is looked at after it"
     assert len(outcome.curve) == 1, "what was trained is looked at"
+
+
+def test_seconds_are_those_of_steps_without_looks_and_without_the_time_the_process_was_held(sequences, monkeypatch):
+    clock, step, numbers = WorkingTime(), loop.train_step, count(1)
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(loop, "working_time", clock)
+
+    def timed(*arguments, **options):
+        now[0] += 1
+        if next(numbers) == 6:
+            now[0] += 1000
+            clock.go_on()  # and of this step nothing is known
+        return step(*arguments, **options)
+
+    def look(model):
+        now[0] += 50
+        return fake_metrics(0.5)
+
+    monkeypatch.setattr(loop, "train_step", timed)
+    clock()
+    outcome = trainer(sequences, TRAINING, look).run()
+    assert next(numbers) - 1 == 16 and outcome.seconds == 15
+    assert [entry["seconds"] for entry in outcome.curve] == [4, 7, 11, 15]
 
 
 def test_stages_share_the_budget_in_proportion():
