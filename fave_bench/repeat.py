@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ from fave_bench.locking import alone
 from fave_bench.models import registry
 from fave_bench.presets import Plan
 from fave_bench.records import Record, Store
-from fave_bench.records.siblings import RANKS, WEIGHTS
+from fave_bench.records.siblings import WEIGHTS
 from fave_bench.restore import stages
 from fave_bench.runner import WORK, Run
 from fave_bench.spec import Spec
 from fave_bench.training.config import Training
+
+ROUNDING = 1e-12
+"""Means of the same ranks differ by less, as processors add up in different orders."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Repetition:
     @property
     def verdict(self) -> str:
         """`equal`: every user's ranks. `within noise`: no metric moved by more than its sampling error. `different`."""
-        if self.record.files[RANKS] == self.again.files[RANKS]:
+        if not self.others:
             return "equal"
         return "different" if any(abs(c.after - c.before) > c.standard_error for c in self.changes) else "within noise"
 
@@ -155,5 +159,5 @@ def _changes(record: Record, again: Record) -> Iterator[Change]:
         for phase, metrics in phases.items():
             after, errors = again.metrics[protocol][phase], record.standard_errors[protocol][phase]
             for metric, before in metrics.items():
-                if after[metric] != before:
+                if not isclose(after[metric], before, rel_tol=0, abs_tol=ROUNDING):
                     yield Change(protocol, phase, metric, before, after[metric], errors[metric])

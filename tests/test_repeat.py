@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from helpers import actions_csv, ending
@@ -58,6 +59,23 @@ def test_a_repetition_agrees_to_the_bit_and_leaves_the_record_alone(results, cap
     assert ending(run.main, ["--repeat", record.key[:6], "--device", "cpu", "--results", str(results)]) == 0
     assert "agrees: every user's ranks are equal, and the weights too" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
+
+
+def test_it_is_ranks_that_agree_whatever_compressed_them_and_added_them_up(results, monkeypatch):
+    """As on another machine: other bytes in ranks.npz, and metrics that differ in their last bit."""
+    store = recorded(results, "--model", "markov")
+    (record,) = store.records()
+    monkeypatch.setattr(np, "savez_compressed", np.savez)
+    metrics = {
+        protocol: {
+            phase: {name: float(np.nextafter(value, 1)) for name, value in values.items()}
+            for phase, values in phases.items()
+        }
+        for protocol, phases in record.metrics.items()
+    }
+    found = repeat(store, record.model_copy(update={"metrics": metrics}), CPU)
+    assert found.record.files["ranks.npz"] != found.again.files["ranks.npz"]
+    assert (found.verdict, found.others, found.changes) == ("equal", 0, ())
 
 
 def test_what_comes_out_otherwise_is_said(results, capsys, monkeypatch):
