@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -159,5 +158,5 @@ def _changes(record: Record, again: Record) -> Iterator[Change]:
         for phase, metrics in phases.items():
             after, errors = again.metrics[protocol][phase], record.standard_errors[protocol][phase]
             for metric, before in metrics.items():
-                if not isclose(after[metric], before, rel_tol=0, abs_tol=ROUNDING):
+                if abs(after[metric] - before) > ROUNDING:
                     yield Change(protocol, phase, metric, before, after[metric], errors[metric])

@@ -292,7 +292,7 @@ class Run:
         """
 
         def pause() -> None:
-            working_time()
+            working_time()  # its handler of SIGCONT leaves out what passed since the last reading
             if self.world.size == 1 and interrupted():
                 raise Stopped
 
