@@ -22,21 +22,26 @@ def beat_and_tie(scores: Tensor, target_score: Tensor) -> tuple[Tensor, Tensor]:
     return higher, equal
 
 
-def seen_cells(items: Tensor, start: Tensor, stop: Tensor, vocabulary: int) -> tuple[Tensor, Tensor]:
-    """Every (row, item) of the filtered protocol that is no candidate: padding and the whole history, each once.
+def seen_cells(
+    items: Tensor, start: Tensor, stop: Tensor, vocabulary: int, *, count: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Every (row, item) of the filtered protocol that is no candidate: padding and the whole history.
 
-    `items` is flat (A,), `start` and `stop` are (B,); returns two (S,) int64. The target is left out: at
-    ``items[stop]``, it stays a candidate even where its own history holds it.
+    `items` is flat (A,), `start` and `stop` are (B,), and the histories hold `count` items, known on the host, so that
+    nothing waits for the device. Returns (S,) int64 rows and columns, S = count + B, ascending, and (S,) bool which of
+    them come for the first time. The target is left out: at ``items[stop]``, it stays a candidate even where its own
+    history holds it.
     """
-    device, lengths = items.device, stop - start
-    row = torch.arange(len(start), device=device)
-    owner = row.repeat_interleave(lengths)
+    lengths = stop - start
+    row = torch.arange(len(start), device=items.device)
+    owner = row.repeat_interleave(lengths, output_size=count)
     before = lengths.cumsum(0) - lengths
-    position = torch.arange(len(owner), device=device) + (start - before)[owner]
-    cells = torch.cat([owner * vocabulary + items[position], row * vocabulary]).unique()
-    rows, columns = cells // vocabulary, cells % vocabulary
-    keep = columns != items[stop][rows]
-    return rows[keep], columns[keep]
+    item = items[torch.arange(count, device=items.device) + (start - before)[owner]]
+    item = torch.where(item == items[stop][owner], 0, item)  # padding, which is there anyway
+    cells = torch.cat([owner * vocabulary + item, row * vocabulary]).sort().values
+    first = torch.ones_like(cells, dtype=torch.bool)
+    first[1:] = cells[1:] != cells[:-1]
+    return cells // vocabulary, cells % vocabulary, first
 
 
 def subtract(counted: Tensor, rows: Tensor, outcome: Tensor) -> Tensor:

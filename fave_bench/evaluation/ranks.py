@@ -32,12 +32,15 @@ class _Questions:
     users: Tensor
     start: Tensor
     stop: Tensor
+    length: LongArray
+    """(E,) of their histories, on the host, so that nothing waits for the device to know it."""
 
     def __len__(self) -> int:
         return len(self.users)
 
     def rows(self, first: int, stop: int) -> "_Questions":
-        return _Questions(self.users[first:stop], self.start[first:stop], self.stop[first:stop])
+        rows = slice(first, stop)
+        return _Questions(self.users[rows], self.start[rows], self.stop[rows], self.length[rows])
 
 
 @dataclass(frozen=True)
@@ -52,19 +55,24 @@ class _Ranker:
     precision: str
     pause: Callable[[], object]
 
-    def tiles(self, asked: _Questions, length: LongArray, size: int, world: World) -> Iterator[tuple[Tensor, Tensor]]:
-        """`tile` for `size` users at a time; `length` (E,) is that of their histories, known without asking the device.
+    def tiles(self, asked: _Questions, size: int, world: World) -> Iterator[tuple[Tensor, Tensor]]:
+        """`tile` for `size` users at a time.
 
         Where padding can be dropped, a tile's window is as long as its longest history. Processes take turns, tile by
         tile: what a tile holds does not depend on how many they are.
         """
         for first in range(world.rank * size, len(asked), world.size * size):
             self.pause()
-            window = int(length[first : first + size].max()) if self.model.padding_free else self.window
-            yield from replace(self, window=window).tile(asked.rows(first, first + size))
+            some = asked.rows(first, first + size)
+            window = min(max(some.length.max(), 1), self.window) if self.model.padding_free else self.window
+            yield from replace(self, window=int(window)).tile(some)
 
     def tile(self, asked: _Questions) -> list[tuple[Tensor, Tensor]]:
-        """Counts (B, 4) and lists (B, K) of a tile; in halves where it does not fit the device's memory."""
+        """Counts (B, 5) and lists (B, K) of a tile; in halves where it does not fit the device's memory.
+
+        The counts: who is above and who level with the target under `released`, the same under `filtered`, and 1 where
+        a score is not finite.
+        """
         try:
             return [self._rank(asked)]
         except torch.OutOfMemoryError:
@@ -78,17 +86,21 @@ class _Ranker:
         own = scores.gather(1, self.items[asked.stop].long()[:, None])
         higher, equal = beat_and_tie(scores, own)
         equal = equal - 1  # the target itself
-        rows, columns = seen_cells(self.items, asked.start, asked.stop, scores.shape[1])
+        count = int(asked.length.sum())
+        rows, columns, first = seen_cells(self.items, asked.start, asked.stop, scores.shape[1], count=count)
         seen, target = scores[rows, columns], own[rows, 0]
-        counts = [higher, equal, subtract(higher, rows, seen > target), subtract(equal, rows, seen == target)]
+        beaten, level = (seen > target) & first, (seen == target) & first
+        filtered = [subtract(higher, rows, beaten), subtract(equal, rows, level)]
         best = best_items(scores, rows, columns, self.lists) if self.lists else rows.new_empty((len(asked), 0))
-        return torch.stack(counts, dim=1).int(), best.int()
+        return torch.stack([higher, equal, *filtered, _not_finite(scores)], dim=1).int(), best.int()
 
     def _scores(self, asked: _Questions) -> Tensor:
         history = windows(self.items, asked.start, asked.stop, self.window)
         with torch.autocast(self.items.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             scores = self.model.scores(history, draw=UserDraw(self.seed, asked.users)).float()
-        _check(scores, asked.users, self.model)
+        expected = (len(asked), self.model.vocabulary)
+        if scores.shape != expected:
+            raise BenchError(f"{_name(self.model)}: scores have shape {tuple(scores.shape)} where {expected} is due")
         return scores
 
 
@@ -116,17 +128,21 @@ def rank_phase(
     for scores of a wrong shape or not finite. Rank: Krichene & Rendle (2020), ties counted as half.
     """
     ranker = _Ranker(model, items, window, seed, lists, precision, pause)
-    length = np.clip(phase.stop - phase.start, 1, window)
-    order = np.argsort(length, kind="stable") if model.padding_free else np.arange(len(length))
-    columns = (phase.users, phase.start, phase.stop)
-    asked = _Questions(*(torch.as_tensor(column[order], device=items.device) for column in columns))
+    length = phase.stop - phase.start
+    order = np.argsort(length.clip(1, window), kind="stable") if model.padding_free else np.arange(len(length))
+    columns = (column[order] for column in (phase.users, phase.start, phase.stop))
+    users, start, stop = (torch.as_tensor(column, device=items.device) for column in columns)
+    asked = _Questions(users, start, stop, length[order])
     size = tile or max(1, min(TILE_ROWS, TILE_BYTES // (4 * model.vocabulary)))
     with evaluating(model), torch.inference_mode():
-        done = list(ranker.tiles(asked, length[order], size, world))
+        done = list(ranker.tiles(asked, size, world))
         own = order[np.arange(len(order)) // size % world.size == world.rank]
         counts, best = (
-            _gather([part[i] for part in done], own, (len(order), width), world) for i, width in ((0, 4), (1, lists))
+            _gather([part[i] for part in done], own, (len(order), width), world) for i, width in ((0, 5), (1, lists))
         )
+    if counts[:, 4].any():
+        user = phase.users[counts[:, 4] > 0][0]
+        raise BenchError(f"{_name(model)}: the scores of user {user} are not finite, so nobody can be ranked")
     return PhaseRanks(
         users=phase.users.astype(np.int32),
         higher={"released": counts[:, 0].copy(), "filtered": counts[:, 2].copy()},
@@ -161,13 +177,9 @@ def _gather(
     return rows
 
 
-def _check(scores: Tensor, users: Tensor, model: Recommender) -> None:
-    expected = (len(users), model.vocabulary)
-    if scores.shape != expected:
-        raise BenchError(f"{_name(model)}: scores have shape {tuple(scores.shape)} where {expected} is due")
-    if not torch.stack(scores.aminmax()).isfinite().all():  # NaN and infinity both surface in the extremes
-        user = int(users[~scores.isfinite().all(1)][0])
-        raise BenchError(f"{_name(model)}: the scores of user {user} are not finite, so nobody can be ranked")
+def _not_finite(scores: Tensor) -> Tensor:
+    """(B,) bool. A row's sum, by weights that no sum of finite numbers overflows with, is finite if they all are."""
+    return ~(scores @ scores.new_full((scores.shape[1],), 2.0**-100)).isfinite()
 
 
 def _name(model: Recommender) -> str:

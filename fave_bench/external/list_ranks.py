@@ -54,9 +54,12 @@ class ListRanking:
         self._refuse_absent_users()
         self.targets = sequences.items[phase.stop]
         start, stop = torch.as_tensor(phase.start), torch.as_tensor(phase.stop)
-        seen_row, seen = (t.numpy() for t in seen_cells(torch.as_tensor(sequences.items), start, stop, self.vocabulary))
+        cells = seen_cells(
+            torch.as_tensor(sequences.items), start, stop, self.vocabulary, count=int((stop - start).sum())
+        )
+        seen_row, seen, first = (t.numpy() for t in cells)
         self.seen: Mask = np.isin(self.row * self.vocabulary + self.items, seen_row * self.vocabulary + seen)
-        self.candidates: Ints = self.vocabulary - self._count(seen_row)
+        self.candidates: Ints = self.vocabulary - self._count(seen_row[first])
         """(E,) how many there are under protocol filtered."""
         last = np.flatnonzero(np.append(np.diff(self.row), 1))
         self.at_cut: Mask = (self.scores == self.scores[last][self.row]) & (not lists.ranked)

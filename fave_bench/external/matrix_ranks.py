@@ -64,7 +64,8 @@ class GivenScores(Recommender):
     def _look_at_history(self, given: NDArray[Any], users: LongArray) -> None:
         """Refuses a target that was left out with the history that it recurs in: where it ranks cannot be known."""
         start, stop = torch.from_numpy(self._start[users]), torch.from_numpy(self._stop[users])
-        rows, columns = (cells.numpy() for cells in seen_cells(self._items, start, stop, self.vocabulary))
+        count = int((stop - start).sum())
+        rows, columns, _ = (t.numpy() for t in seen_cells(self._items, start, stop, self.vocabulary, count=count))
         real = columns > 0
         self.masked |= bool(np.isneginf(given[rows[real], columns[real] - self._first]).any())
         targets = self.sequences.items[self._stop[users]]

@@ -57,5 +57,6 @@ def _best(model: Recommender, items: Tensor, users: Tensor, seed: int, k: int) -
     start, stop = items.new_zeros(1), items.new_tensor([len(items) - 1])
     length = min(len(items) - 1, model.config.window) if model.padding_free else model.config.window
     scores = model.scores(windows(items, start, stop, length), draw=UserDraw(seed, users)).float()
-    best = best_items(scores, *seen_cells(items, start, stop, scores.shape[1]), k)
+    rows, columns, _ = seen_cells(items, start, stop, scores.shape[1], count=len(items) - 1)
+    best = best_items(scores, rows, columns, k)
     return best, scores.gather(1, best.long())

@@ -18,6 +18,10 @@ from fave_bench.evaluation.ranks import rank_phase
 from fave_bench.models import registry
 from fave_bench.randomness import UserDraw
 from fave_bench.records import Record, Store
+from fave_bench.training.config import Stage, Training
+from fave_bench.training.optimizer import make_optimizer
+from fave_bench.training.samples import Samples
+from fave_bench.training.step import train_step
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 HISTORY, USERS = histories(2, 5, 3, 12), torch.tensor([3, 0, 7, 11])
@@ -52,6 +56,20 @@ def test_a_recorded_graph_answers_as_eager_calls_do(name: str) -> None:
             scores = model.scores(history, draw=UserDraw(0, users))
         lists = [scores.gather(1, one.best(history, users)) for one in (eager, recorded)]
         assert torch.allclose(*lists, rtol=1e-4, atol=1e-4)  # equal scores may trade places
+
+
+@pytest.mark.parametrize("name", [name for name in registry.names() if registry.load(name).samples != "none"])
+def test_a_training_step_never_waits_for_the_device(name: str) -> None:
+    model = small(name).cuda().train()
+    samples = Samples(SEQUENCES, SPLIT, model.samples, 12, torch.device("cuda"), sort=model.padding_free)
+    optimizer = make_optimizer(model, Training(), Stage())
+    for debugging in ("default", "error"):  # a first step, which may have to settle something
+        batch = samples.batch(torch.arange(16), seed=3)
+        torch.cuda.set_sync_debug_mode(debugging)
+        try:
+            train_step(model, batch, Stage(clip_norm=1.0), optimizer)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
 
 
 def trained(folder: Path, *options: str) -> Record:
