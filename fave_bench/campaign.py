@@ -69,7 +69,7 @@ def parser() -> Parser:
     p.add_argument("--pack-weights", action="store_true", help="with the weights, as far as they fit into 16 MiB")
     p.add_argument("--out", type=Path, default=Path("paper_tables"), metavar="DIR", help="where it is rendered to")
     add_device(p)
-    add_engine(p)
+    add_engine(p, several=True)
     add_results(p)
     return p
 

@@ -76,13 +76,15 @@ class Run:
         plan: presets.Plan | None = None,
         given: Given | None = None,
         world: World = ALONE,
+        jobs: int = 1,
     ) -> None:
-        """`plan` is used in the place of what the presets make of `spec`, and `given` in the place of files."""
+        """`plan` is used in the place of what the presets make of `spec`, and `given` in the place of files; so many
+        `jobs` share the device, as the record says, since its seconds are those of all."""
         if spec.split not in SPLITS:
             raise unknown("split", spec.split, SPLITS)
         if spec.compiled:
             require_compiler(device)
-        self.spec, self.device, self._given, self.world = spec, device, given, world
+        self.spec, self.device, self._given, self.world, self.jobs = spec, device, given, world, jobs
         self.plan = plan or presets.plan(
             spec.dataset, spec.model, spec.setting, spec.variant, spec.overrides, quick=spec.quick
         ).limited(
@@ -345,7 +347,7 @@ class Run:
                 },
                 "inference": {"steps": steps, "draw_seed": self.spec.seed, **seconds},
                 "environment": describe(self.device)
-                | {"compiled_step": self.spec.compiled, "processes": self.world.size},
+                | {"compiled_step": self.spec.compiled, "processes": self.world.size, "jobs": self.jobs},
                 "diversity": diversity,
                 "notes": [QUICK_NOTE] * (self.spec.quick and model.samples != "none") + _sharing(outcome),
             }

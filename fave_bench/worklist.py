@@ -65,7 +65,7 @@ def add_study(parser: argparse.ArgumentParser) -> None:
     add_limits(parser)
     add_speed(parser)
     add_device(parser)
-    add_engine(parser)
+    add_engine(parser, several=True)
     add_results(parser)
     add_json(parser)
 

@@ -1,4 +1,4 @@
-"""Where runs are computed: on this machine one after the other, or as tasks of a Ray cluster."""
+"""Where runs are computed: on this machine, one after the other or side by side, or as tasks of a Ray cluster."""
 
 import argparse
 from collections.abc import Callable, Generator, Sequence
@@ -38,27 +38,42 @@ class Engine(Protocol):
         """
 
 
-def add_engine(parser: argparse.ArgumentParser) -> None:
-    """The options that say where runs are computed."""
+def add_engine(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """The options that say where runs are computed; `several`: of a verb that has more than one to make."""
     parser.add_argument("--engine", choices=("local", "ray"), default="local", help="ray: a cluster (default local)")
     parser.add_argument(
         "--ray-address",
         metavar="ADDRESS",
         help="HOST:PORT of its head, or auto (default: RAY_ADDRESS, else a cluster of this machine alone)",
     )
+    if several:
+        parser.add_argument(
+            "--jobs", type=int, default=1, metavar="N",
+            help="so many runs side by side on this machine's device (default 1); a GPU has room for several",
+        )  # fmt: skip
 
 
 def chosen(arguments: argparse.Namespace, unsuited: "Callable[[Run], str | None]" = lambda run: None) -> Engine:
     """The engine that the options of `add_engine` and `cli.add_device` name.
 
-    `unsuited` says, when a run's turn comes, why it should be left for another call; a cluster takes all there are.
+    `unsuited` says, when a run's turn comes, why it should be left for another call; only where one comes after the
+    other is it asked.
     """
+    jobs = getattr(arguments, "jobs", 1)
+    if jobs < 1:
+        raise UsageError(f"--jobs {jobs}: give a positive number of runs to make at once")
     if arguments.engine == "ray":
+        if jobs > 1:
+            raise UsageError("--jobs: a Ray cluster makes as many runs at once as it has room for; leave it out")
         from fave_bench.engines.on_ray import OnRay
 
         return OnRay(arguments.device, arguments.ray_address)
     if arguments.ray_address:
         raise UsageError("--ray-address: it is for --engine ray; give both, or neither")
+    if jobs > 1:
+        from fave_bench.engines.side_by_side import SideBySide
+
+        return SideBySide(arguments.device, jobs)
     from fave_bench.engines.local import Local
 
     return Local(arguments.device, unsuited)

@@ -52,6 +52,8 @@ class Cluster(Protocol):
 
     device: torch.device
     threads: int
+    jobs: int
+    """How many runs it makes at once on one device."""
 
     def share(self, name: str, given: Given) -> None:
         """Send what runs take from files, once for all of them."""
@@ -65,8 +67,8 @@ class Cluster(Protocol):
     def stop(self) -> None:
         """Ask running tasks to stop, and forget the queued ones, which end as Lost."""
 
-    def nodes(self) -> int:
-        """How many are alive."""
+    def size(self) -> str:
+        """What it has, in words."""
 
 
 @dataclass
@@ -180,8 +182,9 @@ class Dispatch:
         return Order(
             run.spec,
             run.plan,
-            self.cluster.device.type,
+            str(self.cluster.device),
             self.cluster.threads,
+            self.cluster.jobs,
             self.store.root,
             ends is not None,
             checkpoint.read_bytes() if checkpoint.exists() else None,
@@ -243,6 +246,6 @@ class Dispatch:
         queued = len(self.waiting) + len(self.away) - running
         line = f"{running} running, {queued} queued, {self.ended['done']} done, {self.ended['failed']} failed"
         before, when = self.shown
-        if time.monotonic() - when >= SHOW_EVERY and (nodes := f"{line}; nodes: {self.cluster.nodes()}") != before:
-            say(nodes)
-            self.shown = (nodes, time.monotonic())
+        if time.monotonic() - when >= SHOW_EVERY and (now := f"{line}; {self.cluster.size()}") != before:
+            say(now)
+            self.shown = (now, time.monotonic())

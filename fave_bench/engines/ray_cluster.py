@@ -47,6 +47,8 @@ LOSSES = (
 class RayCluster:
     """A connection; close it, or tasks live until this process ends."""
 
+    jobs = 1
+
     def __init__(self, address: str | None, device: str) -> None:
         """`device`: auto, cpu or cuda. Raises BenchError where nobody answers at `address`, or has such a device."""
         _connect(address or os.environ.get("RAY_ADDRESS"))
@@ -87,8 +89,8 @@ class RayCluster:
             if run not in self.begun:
                 ray.cancel(task)
 
-    def nodes(self) -> int:
-        return sum(bool(node["Alive"]) for node in ray.nodes())
+    def size(self) -> str:
+        return f"nodes: {sum(bool(node['Alive']) for node in ray.nodes())}"
 
     def close(self) -> None:
         """End what is still running."""

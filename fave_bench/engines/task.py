@@ -32,6 +32,8 @@ class Order:
     device: str
     threads: int
     """Of arithmetic on the CPU: another number is another order of summation, and other last bits."""
+    jobs: int
+    """How many runs share the device."""
     results: Path
     """The driver's results folder, for sentences; no node has it."""
     share_stages: bool
@@ -65,7 +67,7 @@ def perform(order: Order, given: Given, driver: Driver) -> Returned:
     torch.set_num_threads(order.threads)
     with TemporaryDirectory(prefix="fave-bench-") as folder:
         store = Store(Path(folder))
-        run = Run(order.spec, resolve_device(order.device), order.plan, given)
+        run = Run(order.spec, resolve_device(order.device), order.plan, given, jobs=order.jobs)
         errand = _Errand(run, run.ends(store, run.device), driver)
         errand.unpack(order, store)
         try:

@@ -172,7 +172,8 @@ class Record(_Frozen):
     inference: Inference | None = None
     """What evaluation took; null where nobody timed it."""
     environment: dict[str, str | int | float | bool | None] = {}
-    """Device, versions, threads, precision flags, platform, git commit (see fave_bench/efficiency/environment.py)."""
+    """Device, versions, threads, precision flags, platform, git commit (see fave_bench/efficiency/environment.py); how
+    many processes trained the run, and how many runs shared the device (`jobs`)."""
     notes: list[str] = []
     """Sentences a reader of the numbers should know."""
     diversity: Diversity | None = None

@@ -52,7 +52,7 @@ class FakeCluster:
     What was performed before, in this `memory`, is not performed once more.
     """
 
-    device, threads = torch.device("cpu"), 1
+    device, threads, jobs = torch.device("cpu"), 1, 1
 
     def __init__(
         self,
@@ -106,5 +106,5 @@ class FakeCluster:
     def stop(self) -> None:
         self.asked_to_stop = True
 
-    def nodes(self) -> int:
-        return 1
+    def size(self) -> str:
+        return "nodes: 1"
