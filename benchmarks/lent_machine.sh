@@ -5,6 +5,7 @@ set -uo pipefail
 export MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
 export FAVE_BENCH_DATA=${FAVE_BENCH_DATA:-$PWD/.data} PYTHONUNBUFFERED=1
 export PYTHONPATH=$PWD TORCHINDUCTOR_CACHE_DIR=/tmp/fave-bench-compiled
+mkdir -p "$TORCHINDUCTOR_CACHE_DIR"
 
 if (($# < 2)); then
     sed -n '2,/^[^#]/s/^# \?//p' "$0" >&2
