@@ -23,6 +23,14 @@ class Ended:
     end: bytes
 
 
+@dataclass(frozen=True)
+class Saved:
+    """The state of a run so far, in case everything is lost."""
+
+    run: str
+    checkpoint: bytes
+
+
 class Desk:
     """Word from tasks waits here for the driver, and the driver's wish to stop for the tasks."""
 

@@ -14,7 +14,7 @@ import torch
 
 from fave_bench.cli import say
 from fave_bench.engines.acceptance import accept
-from fave_bench.engines.desk import Begun, Ended
+from fave_bench.engines.desk import Begun, Ended, Saved
 from fave_bench.engines.task import Order, Returned
 from fave_bench.errors import BenchError
 from fave_bench.files import write_bytes
@@ -44,7 +44,7 @@ class Lost(Exception):
     """A node or a worker has gone, and whatever it was computing."""
 
 
-Event = Begun | Ended | Done
+Event = Begun | Ended | Saved | Done
 
 
 class Cluster(Protocol):
@@ -199,6 +199,8 @@ class Dispatch:
                 say(f"{away.run}: begun on {node}")
             case Ended(stage=stage, end=end):
                 self._keep_end(away, stage, end)
+            case Saved(checkpoint=checkpoint):
+                write_bytes(away.run.checkpoint(self.store), checkpoint)
             case Done(result=result):
                 try:
                     return self._over(away, result)

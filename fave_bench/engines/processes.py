@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from fave_bench.engines.desk import Begun, Ended
+from fave_bench.engines.desk import Begun, Ended, Saved
 from fave_bench.engines.dispatch import Done, Event, Lost
 from fave_bench.engines.task import Order, Returned, perform
 from fave_bench.errors import BenchError
@@ -141,6 +141,9 @@ class _Driver:
 
     def leave(self, run: str, stage: str, end: bytes) -> None:
         self.pipe.send(Ended(run, stage, end))
+
+    def save(self, run: str, checkpoint: Path) -> None:
+        self.pipe.send(Saved(run, checkpoint.read_bytes()))
 
 
 def _work(pipe: "Connection[Any, Any]", told_to_stop: Any) -> None:

@@ -61,6 +61,9 @@ class Driver(Protocol):
     def leave(self, run: str, stage: str, end: bytes) -> None:
         """Take the end of a stage that others may be waiting for."""
 
+    def save(self, run: str, checkpoint: Path) -> None:
+        """Take the state of the run so far, or not, where that costs more than it may be worth."""
+
 
 def perform(order: Order, given: Given, driver: Driver) -> Returned:
     """Execute the run in a folder of its own. Raises what `Run.execute` does, except Stopped."""
@@ -68,8 +71,8 @@ def perform(order: Order, given: Given, driver: Driver) -> Returned:
     with TemporaryDirectory(prefix="fave-bench-") as folder:
         store = Store(Path(folder))
         run = Run(order.spec, resolve_device(order.device), order.plan, given, jobs=order.jobs)
-        errand = _Errand(run, run.ends(store, run.device), driver)
-        errand.unpack(order, store)
+        errand = _Errand(run, run.ends(store, run.device), run.checkpoint(store), driver)
+        errand.unpack(order)
         try:
             record = run.execute(store, interrupted=errand, share_stages=order.share_stages)
         except Stopped:
@@ -85,22 +88,25 @@ def perform(order: Order, given: Given, driver: Driver) -> Returned:
 class _Errand:
     """Asked after every step whether to stop, asks the driver now and then, and brings it what others wait for."""
 
-    def __init__(self, run: Run, ends: StageEnds, driver: Driver) -> None:
-        self.run, self.ends, self.driver = run, ends, driver
+    def __init__(self, run: Run, ends: StageEnds, checkpoint: Path, driver: Driver) -> None:
+        self.run, self.ends, self.checkpoint, self.driver = run, ends, checkpoint, driver
         self.known: set[str] = set()
+        self.saved = 0
         self.asked = -float("inf")
 
     def __call__(self) -> bool:
         if time.monotonic() - self.asked < ASK_EVERY:
             return False
         self.deliver()
+        self.save()
         self.asked = time.monotonic()
         return self.driver.stopping()
 
-    def unpack(self, order: Order, store: Store) -> None:
+    def unpack(self, order: Order) -> None:
         """Lay what an earlier attempt or another run has left where the run looks for it."""
         if order.checkpoint is not None:
-            write_bytes(self.run.checkpoint(store), order.checkpoint)
+            write_bytes(self.checkpoint, order.checkpoint)
+            self.saved = self._written()
         for stage, end in order.ends.items():
             write_bytes(self.ends.path(stage), end)
             self.known.add(stage)
@@ -110,3 +116,13 @@ class _Errand:
             if stage not in self.known and self.ends.path(stage).exists():
                 self.driver.leave(self.run.key, stage, self.ends.path(stage).read_bytes())
                 self.known.add(stage)
+
+    def save(self) -> None:
+        written = self._written()
+        if written != self.saved:
+            self.driver.save(self.run.key, self.checkpoint)
+            self.saved = written
+
+    def _written(self) -> int:
+        """When the checkpoint was; 0 where there is none."""
+        return self.checkpoint.stat().st_mtime_ns if self.checkpoint.exists() else 0

@@ -103,6 +103,9 @@ class FakeCluster:
     def leave(self, run: str, stage: str, end: bytes) -> None:
         self.heard.append(Ended(run, stage, end))
 
+    def save(self, run: str, checkpoint: Path) -> None:
+        pass
+
     def stop(self) -> None:
         self.asked_to_stop = True
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clusters import contents
@@ -13,9 +14,12 @@ from helpers import ending
 from processes import SMALL, ended, small_world, start_verb
 
 from fave_bench import campaign
+from fave_bench.engines import processes
 from fave_bench.records import Store
+from fave_bench.training import loop
 from fave_bench.training.checkpoint import load
 
+WORK = processes._work
 LONG, PATIENT = 400, 200
 """Epochs of some milliseconds each, in all several seconds, so that a test acts in the middle; seconds to wait on a
 busy machine."""
@@ -33,7 +37,17 @@ def world(tmp_path: Path) -> Path:
 
 def started(verb: str, world: Path, results: str, *options: str) -> BaseProcess:
     where = ["--results", str(world / results), "--out", str(world / "out"), "--device", "cpu"]
-    return start_verb(verb, ["--datasets", "mine", *where, *options], world)
+    return start_verb(verb, ["--datasets", "mine", *where, *options], world, with_checkpoints)
+
+
+def with_checkpoints() -> None:
+    """At every step, in the processes of the command too, which are new ones."""
+    processes._work = work_with_checkpoints
+
+
+def work_with_checkpoints(*arguments: Any) -> None:
+    loop.CHECKPOINT_EVERY = 0.0
+    WORK(*arguments)
 
 
 def one_by_one(verb: str, world: Path, code: int, *options: str) -> dict:
@@ -99,12 +113,16 @@ def test_an_ablation_trains_the_stage_that_its_runs_share_once(world: Path) -> N
     assert contents(Store(world / "results")) == one_by_one("ablate", world, 0)
 
 
-def test_processes_do_not_outlive_the_command(world: Path) -> None:
-    process = started("campaign", world, "results", "--jobs", "2", "--models", "sasrec", "popularity")
+def test_a_killed_command_leaves_no_process_and_a_checkpoint_that_another_goes_on_from(world: Path) -> None:
+    models = ["--models", "sasrec", "popularity"]
+    process = started("campaign", world, "results", "--jobs", "2", *models)
     worker = worker_of(world, "mine sasrec released seed 0")
+    eventually(lambda: list((world / "results" / ".work").rglob("checkpoint.pt")))
     process.kill()
     assert ended(process, PATIENT) == -signal.SIGKILL
     eventually(lambda: gone(worker))
+    assert ended(started("campaign", world, "results", "--jobs", "2", *models), PATIENT) == 0
+    assert contents(Store(world / "results")) == one_by_one("campaign", world, 0, *models) != {}
 
 
 @pytest.mark.parametrize(
