@@ -20,7 +20,7 @@ from fave_bench.training import loop
 from fave_bench.training.checkpoint import load
 
 WORK = processes._work
-LONG, PATIENT = 400, 200
+LONG, PATIENT = 200, 200
 """Epochs of some milliseconds each, in all several seconds, so that a test acts in the middle; seconds to wait on a
 busy machine."""
 
@@ -41,12 +41,12 @@ def started(verb: str, world: Path, results: str, *options: str) -> BaseProcess:
 
 
 def with_checkpoints() -> None:
-    """At every step, in the processes of the command too, which are new ones."""
-    processes._work = work_with_checkpoints
+    """Twice a second, in the processes of the command too, which are new ones."""
+    loop.CHECKPOINT_EVERY, processes._work = 0.5, work_with_checkpoints
 
 
 def work_with_checkpoints(*arguments: Any) -> None:
-    loop.CHECKPOINT_EVERY = 0.0
+    loop.CHECKPOINT_EVERY = 0.5
     WORK(*arguments)
 
 
