@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -36,6 +37,7 @@ class Processes:
         self.device, self.jobs = device, jobs
         self.threads = max(1, torch.get_num_threads() // jobs)
         self.told_to_stop: Any = SPAWN.Event()
+        self.folder = TemporaryDirectory(prefix="fave-bench-")  # what a killed process leaves goes with the command
         self.given: dict[str, Given] = {}
         self.queue: deque[tuple[str, Order, str]] = deque()
         self.workers: list[_Worker] = []
@@ -62,6 +64,7 @@ class Processes:
         self.stop()
         for worker in self.workers:
             worker.close()
+        self.folder.cleanup()
 
     def _hand_out(self) -> list[Event]:
         """Give queued runs to processes without one; those that end with it at once."""
@@ -83,16 +86,16 @@ class Processes:
                 return worker
         if len(self.workers) == self.jobs:
             return None
-        self.workers.append(_Worker(self.told_to_stop))
+        self.workers.append(_Worker(self.told_to_stop, Path(self.folder.name)))
         return self.workers[-1]
 
 
 class _Worker:
     """A process, seen from the one that commands it."""
 
-    def __init__(self, told_to_stop: Any) -> None:
+    def __init__(self, told_to_stop: Any, folder: Path) -> None:
         self.pipe, theirs = SPAWN.Pipe()
-        self.process = SPAWN.Process(target=_work, args=(theirs, told_to_stop))
+        self.process = SPAWN.Process(target=_work, args=(theirs, told_to_stop, folder))
         self.process.start()
         theirs.close()  # so that its end of the pipe is closed when it is gone
         self.run, self.known = "", set[str]()
@@ -122,6 +125,7 @@ class _Worker:
         self.process.join(PATIENCE)
         if self.process.is_alive():
             self.process.kill()
+            self.process.join()
 
     def _lost(self) -> Done:
         run, self.run = self.run, ""
@@ -146,8 +150,8 @@ class _Driver:
         self.pipe.send(Saved(run, checkpoint.read_bytes()))
 
 
-def _work(pipe: "Connection[Any, Any]", told_to_stop: Any) -> None:
-    """Compute what comes, until the command closes the pipe or is gone."""
+def _work(pipe: "Connection[Any, Any]", told_to_stop: Any, folder: Path) -> None:
+    """Compute what comes, below `folder`, until the command closes the pipe or is gone."""
     for number in (signal.SIGINT, signal.SIGTERM):  # a terminal's Ctrl-C comes here too, and stopping is the command's
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCONT, working_time.go_on)
@@ -160,12 +164,12 @@ def _work(pipe: "Connection[Any, Any]", told_to_stop: Any) -> None:
             if given:
                 known[name] = given
             pipe.send(Begun(run, f"this machine, process {os.getpid()}"))
-            pipe.send(Done(run, _result(order, known[name], driver)))
+            pipe.send(Done(run, _result(order, known[name], driver, folder)))
 
 
-def _result(order: Order, given: Given, driver: _Driver) -> Returned | BenchError:
+def _result(order: Order, given: Given, driver: _Driver, folder: Path) -> Returned | BenchError:
     try:
-        return perform(order, given, driver)
+        return perform(order, given, driver, folder)
     except BenchError as error:
         return error
     except Exception as error:

@@ -65,10 +65,10 @@ class Driver(Protocol):
         """Take the state of the run so far, or not, where that costs more than it may be worth."""
 
 
-def perform(order: Order, given: Given, driver: Driver) -> Returned:
-    """Execute the run in a folder of its own. Raises what `Run.execute` does, except Stopped."""
+def perform(order: Order, given: Given, driver: Driver, within: Path | None = None) -> Returned:
+    """Execute the run in a folder of its own, `within` another. Raises what `Run.execute` does, except Stopped."""
     torch.set_num_threads(order.threads)
-    with TemporaryDirectory(prefix="fave-bench-") as folder:
+    with TemporaryDirectory(prefix="fave-bench-", dir=within) as folder:
         store = Store(Path(folder))
         run = Run(order.spec, resolve_device(order.device), order.plan, given, jobs=order.jobs)
         errand = _Errand(run, run.ends(store, run.device), run.checkpoint(store), driver)

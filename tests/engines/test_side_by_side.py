@@ -2,8 +2,10 @@
 
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -37,11 +39,13 @@ def world(tmp_path: Path) -> Path:
 
 def started(verb: str, world: Path, results: str, *options: str) -> BaseProcess:
     where = ["--results", str(world / results), "--out", str(world / "out"), "--device", "cpu"]
-    return start_verb(verb, ["--datasets", "mine", *where, *options], world, with_checkpoints)
+    return start_verb(verb, ["--datasets", "mine", *where, *options], world, partial(with_checkpoints, world / "tmp"))
 
 
-def with_checkpoints() -> None:
+def with_checkpoints(temporary: Path) -> None:
     """Twice a second, in the processes of the command too, which are new ones."""
+    temporary.mkdir(exist_ok=True)
+    tempfile.tempdir = str(temporary)
     loop.CHECKPOINT_EVERY, processes._work = 0.5, work_with_checkpoints
 
 
@@ -88,7 +92,7 @@ def test_a_killed_process_and_a_failing_run_change_no_record(world: Path) -> Non
     assert "not finite" in said and "Traceback" not in said
     assert contents(Store(world / "results")) == one_by_one("campaign", world, 1, *models) != {}
     assert {record.environment["jobs"] for record in Store(world / "results").records()} == {2}
-    assert not list((world / "results").glob(".work/*"))
+    assert not list((world / "results").glob(".work/*")) and not list((world / "tmp").iterdir())
 
 
 def test_ctrl_c_brings_checkpoints_back_that_either_way_goes_on_from(world: Path) -> None:
