@@ -1,24 +1,22 @@
-"""This machine, several runs at once: a small model leaves most of a GPU idle, and most of many cores."""
+"""This machine, several runs at once, for a device that one small model does not fill."""
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
 
-from fave_bench.efficiency.environment import resolve_device
 from fave_bench.engines.dispatch import Dispatch
+from fave_bench.engines.local import Local
 from fave_bench.engines.processes import Processes
 from fave_bench.interruption import Interruption
 from fave_bench.records import Record, Store
 from fave_bench.runner import Run
 
 
-class SideBySide:
-    """See `engines.Engine`. Runs share the device, each in a process of its own."""
+class SideBySide(Local):
+    """See `engines.Engine`. Several runs share the device, each in a process of its own; one alone is made here."""
 
     def __init__(self, device: str, jobs: int) -> None:
-        self.device, self.jobs = resolve_device(device), jobs
-
-    def execute(self, run: Run, store: Store, interruption: Interruption) -> Record:
-        return run.execute(store, interrupted=interruption)
+        super().__init__(device)
+        self.jobs = jobs
 
     def outcomes(
         self, runs: Sequence[Run], store: Store, interruption: Interruption, *, share_stages: bool

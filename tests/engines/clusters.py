@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from processes import small_world
+from processes import SMALL, small_world
 
 from fave_bench import presets
 from fave_bench.engines.desk import Begun, Ended
@@ -35,6 +35,15 @@ def world_at(folder: Path) -> Iterator[Path]:
         torch.set_num_threads(1)
         yield folder
         torch.set_num_threads(threads)
+
+
+def patient_world(folder: Path, epochs: int) -> Path:
+    """`processes.small_world` with a sasrec of so many epochs, so of seconds, and a gru4rec that cannot be trained."""
+    presets = small_world(folder) / "presets" / "default"
+    sasrec = SMALL.format(width="d", more="", batch=64, stages=f"train]\nepochs = {epochs}\npatience = {epochs}")
+    (presets / "sasrec.toml").write_text(sasrec.removesuffix("[paper.model]\n"))
+    (presets / "gru4rec.toml").write_text("[training.stages.train]\nepochs = 2\nlearning_rate = 1e30\n[released]\n")
+    return folder
 
 
 def small_run(model: str, device: torch.device = META, **options: Any) -> Run:

@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from clusters import contents
-from processes import SMALL, ended, small_world, start_verb
+from clusters import contents, patient_world
+from processes import ended, start_verb
 
 from fave_bench.records import Store
 from fave_bench.training.checkpoint import load
@@ -50,12 +50,7 @@ def cluster(short: str) -> Iterator:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Path:
-    """A world whose sasrec takes seconds, and whose gru4rec cannot be trained."""
-    folder = small_world(tmp_path) / "presets" / "default"
-    sasrec = SMALL.format(width="d", more="", batch=64, stages=f"train]\nepochs = {LONG}\npatience = {LONG}")
-    (folder / "sasrec.toml").write_text(sasrec.removesuffix("[paper.model]\n"))
-    (folder / "gru4rec.toml").write_text("[training.stages.train]\nepochs = 2\nlearning_rate = 1e30\n[released]\n")
-    return tmp_path
+    return patient_world(tmp_path, LONG)
 
 
 def in_session(folder: str) -> None:

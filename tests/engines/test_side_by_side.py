@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clusters import contents
+from clusters import contents, patient_world
 from helpers import ending
-from processes import SMALL, ended, small_world, start_verb
+from processes import ended, start_verb
 
 from fave_bench import campaign
 from fave_bench.engines import processes
@@ -29,12 +29,7 @@ busy machine."""
 
 @pytest.fixture
 def world(tmp_path: Path) -> Path:
-    """A world whose sasrec takes seconds, and whose gru4rec cannot be trained."""
-    folder = small_world(tmp_path) / "presets" / "default"
-    sasrec = SMALL.format(width="d", more="", batch=64, stages=f"train]\nepochs = {LONG}\npatience = {LONG}")
-    (folder / "sasrec.toml").write_text(sasrec.removesuffix("[paper.model]\n"))
-    (folder / "gru4rec.toml").write_text("[training.stages.train]\nepochs = 2\nlearning_rate = 1e30\n[released]\n")
-    return tmp_path
+    return patient_world(tmp_path, LONG)
 
 
 def started(verb: str, world: Path, results: str, *options: str) -> BaseProcess:
