@@ -7,7 +7,7 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 source benchmarks/lent_machine.sh
 
-timeout $(($(left) / 2)) python3 -m pytest -q -n 4 -p no:cacheprovider tests/efficiency/test_on_cuda.py >"$out/tests.log" 2>&1
+timeout $(($(left) / 2)) python3 -m pytest -q -n 4 -p no:cacheprovider -p no:benchmark tests/efficiency/test_on_cuda.py >"$out/tests.log" 2>&1
 tail -n 5 "$out/tests.log"
 timeout $(($(left) / 3)) python3 -m fave_bench.measure --what latency --models fave fmrec diffurec --datasets ml-100k \
     --no-test-set --results /tmp/fave-bench-measured >"$out/latency.log" 2>&1

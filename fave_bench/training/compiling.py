@@ -16,7 +16,10 @@ class CompiledStep:
 
     def __init__(self, model: Recommender, *, wanted: bool) -> None:
         self.model, self.name = model, model.training_method if wanted else ""
-        self.function = torch.compile(getattr(model, self.name), dynamic=True) if self.name else None
+        self.function = None
+        if self.name:
+            torch._dynamo.config.specialize_float = True  # a configuration's numbers stay: compiled once and not twice
+            self.function = torch.compile(getattr(model, self.name), dynamic=True)
 
     def __enter__(self) -> None:
         if self.function:

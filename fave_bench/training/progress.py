@@ -1,23 +1,29 @@
 """What a person sees while a model trains: loss terms, speed, the last validation metric, time left."""
 
 import sys
+import time
 from types import TracebackType
 
 from tqdm import tqdm
 
+from fave_bench.cli import say
 from fave_bench.working_time import working_time
+
+LINE_EVERY = 60.0
+"""Seconds between lines where a bar cannot be drawn."""
 
 
 class Progress:
-    """One bar per stage on stderr, silent when stderr is not a terminal."""
+    """One bar per stage on stderr; where that is a file, a line of the same content once a minute."""
 
-    def __init__(self, title: str, total: int, done: int, deadline: float | None) -> None:
-        self.deadline = deadline
+    def __init__(self, title: str, total: int, done: int, deadline: float | None, *, shown: bool = True) -> None:
+        self.title, self.done, self.deadline = title, done, deadline
         self.validation = ""
-        self.bar = tqdm(
-            total=total, initial=done, desc=title, unit="sample", unit_scale=True, file=sys.stderr,
-            disable=not sys.stderr.isatty(), dynamic_ncols=True, leave=False,
-        )  # fmt: skip
+        self.of = {"total": total, "initial": done, "unit": "sample", "unit_scale": True}
+        drawn = shown and sys.stderr.isatty()
+        self.lines = shown and not drawn
+        self.begun = self.said = time.monotonic()
+        self.bar = tqdm(desc=title, file=sys.stderr, disable=not drawn, dynamic_ncols=True, leave=False, **self.of)
 
     def __enter__(self) -> "Progress":
         return self
@@ -28,12 +34,18 @@ class Progress:
         self.bar.close()
 
     def advance(self, samples: int) -> None:
+        self.done += samples
         self.bar.update(samples)
 
     def report(self, losses: dict[str, float]) -> None:
         terms = " ".join(f"{name} {value:.4g}" for name, value in losses.items())
         left = f" budget {max(0.0, self.deadline - working_time()):.0f} s" if self.deadline else ""
-        self.bar.set_postfix_str(f"{terms}{self.validation}{left}")
+        postfix = f"{terms}{self.validation}{left}"
+        self.bar.set_postfix_str(postfix)
+        if self.lines and time.monotonic() - self.said >= LINE_EVERY:
+            self.said = time.monotonic()
+            elapsed = self.said - self.begun
+            say(tqdm.format_meter(self.done, elapsed=elapsed, prefix=self.title, postfix=postfix, ncols=0, **self.of))
 
     def validated(self, n20: float) -> None:
         self.validation = f" | val N@20 {100 * n20:.2f} %"
