@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 from fave_bench.cli import Parser, add_device, add_json, add_results, entry, say
 from fave_bench.errors import UsageError, unknown
+from fave_bench.interruption import ended_by_sigterm
 from fave_bench.records.measurements import Execution, Measurement, What, as_lines, write
 from fave_bench.records.row import Row
 
@@ -123,15 +124,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def take(what: What, request: Request) -> list[Row]:
-    """Measure one kind and store it, with progress on stderr. Raises UsageError where there is nothing to measure."""
-    from fave_bench.efficiency.environment import describe
+    """Measure one kind and store it, with progress on stderr. Raises UsageError where there is nothing to measure.
 
-    rows = []
-    for row in _rows(what, request):
-        say(as_lines([row])[1])
-        rows.append(row)
+    What was measured before an error, Ctrl-C or SIGTERM is stored all the same.
+    """
+    rows: list[Row] = []
+    try:
+        with ended_by_sigterm():
+            for row in _rows(what, request):
+                say(as_lines([row])[1])
+                rows.append(row)
+    finally:
+        if rows:
+            _keep(what, rows, request)
     if not rows:
         raise UsageError("nothing to measure: no row of a preset has such a setting")
+    return rows
+
+
+def _keep(what: What, rows: list[Row], request: Request) -> None:
+    from fave_bench.efficiency.environment import describe
+
     measurement = Measurement.model_validate(
         {
             "what": what,
@@ -141,7 +154,6 @@ def take(what: What, request: Request) -> list[Row]:
         }
     )
     say(f"kept in {write(request.results, measurement)}")
-    return rows
 
 
 def _rows(what: What, request: Request) -> Iterator[Row]:
