@@ -31,17 +31,25 @@ class Saved:
     checkpoint: bytes
 
 
+@dataclass(frozen=True)
+class Said:
+    """A line that a run has for the person watching."""
+
+    run: str
+    line: str
+
+
 class Desk:
     """Word from tasks waits here for the driver, and the driver's wish to stop for the tasks."""
 
     def __init__(self) -> None:
         self._stopping = False
-        self._news: list[Begun | Ended] = []
+        self._news: list[Begun | Ended | Said] = []
 
-    def tell(self, news: Begun | Ended) -> None:
+    def tell(self, news: Begun | Ended | Said) -> None:
         self._news.append(news)
 
-    def news(self) -> list[Begun | Ended]:
+    def news(self) -> list[Begun | Ended | Said]:
         """What has been told since the last time."""
         news, self._news = self._news, []
         return news

@@ -14,7 +14,7 @@ import torch
 
 from fave_bench.cli import say
 from fave_bench.engines.acceptance import accept
-from fave_bench.engines.desk import Begun, Ended, Saved
+from fave_bench.engines.desk import Begun, Ended, Said, Saved
 from fave_bench.engines.task import Order, Returned
 from fave_bench.errors import BenchError
 from fave_bench.files import write_bytes
@@ -44,7 +44,7 @@ class Lost(Exception):
     """A node or a worker has gone, and whatever it was computing."""
 
 
-Event = Begun | Ended | Saved | Done
+Event = Begun | Ended | Said | Saved | Done
 
 
 class Cluster(Protocol):
@@ -192,11 +192,15 @@ class Dispatch:
         )
 
     def _heard(self, event: Event) -> tuple[Run, Record | Exception] | None:
-        away = self.away[event.run]
+        away = self.away.get(event.run)
+        if away is None:  # word of a task that was given up
+            return None
         match event:
             case Begun(node=node):
                 away.begun = True
                 say(f"{away.run}: begun on {node}")
+            case Said(line=line):
+                say(f"{away.run}: {line}")
             case Ended(stage=stage, end=end):
                 self._keep_end(away, stage, end)
             case Saved(checkpoint=checkpoint):

@@ -7,6 +7,7 @@ step.
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,7 +18,7 @@ from typing import Any
 
 import torch
 
-from fave_bench.engines.desk import Begun, Ended, Saved
+from fave_bench.engines.desk import Begun, Ended, Said, Saved
 from fave_bench.engines.dispatch import Done, Event, Lost
 from fave_bench.engines.task import Order, Returned, perform
 from fave_bench.errors import BenchError
@@ -137,17 +138,24 @@ class _Driver:
     """The command as `task.Driver`, seen from a process."""
 
     def __init__(self, pipe: "Connection[Any, Any]", told_to_stop: Any) -> None:
-        self.pipe, self.told_to_stop = pipe, told_to_stop
+        self.pipe, self.told_to_stop, self.one_at_a_time = pipe, told_to_stop, threading.Lock()
 
     def stopping(self) -> bool:
         command = multiprocessing.parent_process()
         return self.told_to_stop.is_set() or command is None or not command.is_alive()
 
     def leave(self, run: str, stage: str, end: bytes) -> None:
-        self.pipe.send(Ended(run, stage, end))
+        self.send(Ended(run, stage, end))
 
     def save(self, run: str, checkpoint: Path) -> None:
-        self.pipe.send(Saved(run, checkpoint.read_bytes()))
+        self.send(Saved(run, checkpoint.read_bytes()))
+
+    def tell(self, run: str, line: str) -> None:
+        self.send(Said(run, line))
+
+    def send(self, event: Event) -> None:
+        with self.one_at_a_time:
+            self.pipe.send(event)
 
 
 def _work(pipe: "Connection[Any, Any]", told_to_stop: Any, folder: Path) -> None:
@@ -163,8 +171,8 @@ def _work(pipe: "Connection[Any, Any]", told_to_stop: Any, folder: Path) -> None
             run, order, name, given = pipe.recv()
             if given:
                 known[name] = given
-            pipe.send(Begun(run, f"this machine, process {os.getpid()}"))
-            pipe.send(Done(run, _result(order, known[name], driver, folder)))
+            driver.send(Begun(run, f"this machine, process {os.getpid()}"))
+            driver.send(Done(run, _result(order, known[name], driver, folder)))
 
 
 def _result(order: Order, given: Given, driver: _Driver, folder: Path) -> Returned | BenchError:

@@ -21,7 +21,7 @@ import torch
 from ray import exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from fave_bench.engines.desk import Begun, Desk, Ended
+from fave_bench.engines.desk import Begun, Desk, Ended, Said
 from fave_bench.engines.dispatch import Done, Event, Lost
 from fave_bench.engines.task import Order, Returned, perform
 from fave_bench.errors import BenchError
@@ -79,7 +79,7 @@ class RayCluster:
             over, _ = ray.wait(list(self.tasks), num_returns=len(self.tasks), timeout=seconds)
         else:
             time.sleep(seconds)
-        news: list[Begun | Ended] = ray.get(self.desk.news.remote())
+        news: list[Begun | Ended | Said] = ray.get(self.desk.news.remote())
         self.begun |= {event.run for event in news if isinstance(event, Begun)}
         return [*news, *(Done(self.tasks.pop(task), _result(task)) for task in over)]
 
@@ -128,6 +128,9 @@ class _Driver:
 
     def save(self, run: str, checkpoint: Path) -> None:
         """Not over a network: hundreds of MB a minute."""
+
+    def tell(self, run: str, line: str) -> None:
+        ray.get(self.desk.tell.remote(Said(run, line)))
 
 
 def _perform(run: str, order: Order, given: Given, desk: Any) -> Returned:

@@ -1,7 +1,9 @@
 """A run as it travels to a node, what is done with it there, and what travels back. Knows nothing of Ray."""
 
+import io
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -64,6 +66,9 @@ class Driver(Protocol):
     def save(self, run: str, checkpoint: Path) -> None:
         """Take the state of the run so far, or not, where that costs more than it may be worth."""
 
+    def tell(self, run: str, line: str) -> None:
+        """Take a line for the person watching; from any thread."""
+
 
 def perform(order: Order, given: Given, driver: Driver, within: Path | None = None) -> Returned:
     """Execute the run in a folder of its own, `within` another. Raises what `Run.execute` does, except Stopped."""
@@ -74,7 +79,8 @@ def perform(order: Order, given: Given, driver: Driver, within: Path | None = No
         errand = _Errand(run, run.ends(store, run.device), run.checkpoint(store), driver)
         errand.unpack(order)
         try:
-            record = run.execute(store, interrupted=errand, share_stages=order.share_stages)
+            with redirect_stderr(_Lines(lambda line: driver.tell(run.key, line))):
+                record = run.execute(store, interrupted=errand, share_stages=order.share_stages)
         except Stopped:
             checkpoint = run.checkpoint(store)
             return Returned({}, checkpoint.read_bytes() if checkpoint.exists() else None)
@@ -83,6 +89,19 @@ def perform(order: Order, given: Given, driver: Driver, within: Path | None = No
         finally:
             errand.deliver()
         return Returned({path.name: path.read_bytes() for path in store.folder(record).iterdir()})
+
+
+class _Lines(io.TextIOBase):
+    """A file to write lines to, as they come."""
+
+    def __init__(self, take: Callable[[str], None]) -> None:
+        self.take, self.begun = take, ""
+
+    def write(self, text: str) -> int:
+        *lines, self.begun = (self.begun + text).split("\n")
+        for line in filter(str.strip, lines):
+            self.take(line)
+        return len(text)
 
 
 class _Errand:

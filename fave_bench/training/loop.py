@@ -209,8 +209,7 @@ class Trainer:
         done = at.epoch * size + min(size, at.step * self.training.batch_size)
         deadline = self.clock_zero + limit if limit < float("inf") else None
         out_of_time = not at.step and self.outcome.seconds >= limit  # a pass that has begun wants its look
-        title = f"{self.model.title} {at.name}"
-        with Progress(title, at.stage.epochs * size, done, deadline, shown=self.world.main) as progress:
+        with Progress(f"{self.model.title} {at.name}", at.stage.epochs * size, done, deadline) as progress:
             while at.epoch < at.stage.epochs and not at.stopping.exhausted and not out_of_time:
                 losses, share = self._epoch(at, limit, progress)
                 out_of_time = self.outcome.seconds >= limit

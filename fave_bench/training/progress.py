@@ -16,14 +16,13 @@ LINE_EVERY = 60.0
 class Progress:
     """One bar per stage on stderr; where that is a file, a line of the same content once a minute."""
 
-    def __init__(self, title: str, total: int, done: int, deadline: float | None, *, shown: bool = True) -> None:
+    def __init__(self, title: str, total: int, done: int, deadline: float | None) -> None:
         self.title, self.done, self.deadline = title, done, deadline
         self.validation = ""
         self.of = {"total": total, "initial": done, "unit": "sample", "unit_scale": True}
-        drawn = shown and sys.stderr.isatty()
-        self.lines = shown and not drawn
+        self.lines = not sys.stderr.isatty()
         self.begun = self.said = time.monotonic()
-        self.bar = tqdm(desc=title, file=sys.stderr, disable=not drawn, dynamic_ncols=True, leave=False, **self.of)
+        self.bar = tqdm(desc=title, file=sys.stderr, disable=self.lines, dynamic_ncols=True, leave=False, **self.of)
 
     def __enter__(self) -> "Progress":
         return self

@@ -11,7 +11,7 @@ import torch
 from processes import SMALL, small_world
 
 from fave_bench import presets
-from fave_bench.engines.desk import Begun, Ended
+from fave_bench.engines.desk import Begun, Ended, Said
 from fave_bench.engines.dispatch import Done, Lost
 from fave_bench.engines.task import perform
 from fave_bench.errors import BenchError
@@ -92,10 +92,10 @@ class FakeCluster:
         if self.asked_to_stop:
             return [Done(run, Lost("cancelled"))]
         news, result = self._performed(run, pickle.loads(order), pickle.loads(self.given[given]))
-        self.log += [(event.stage, run) for event in news]
+        self.log += [(event.stage, run) for event in news if isinstance(event, Ended)]
         return [Begun(run, "here"), *news, Done(run, Lost("pulled the plug") if self.lost(run) else result)]
 
-    def _performed(self, run: str, order: Any, given: Any) -> tuple[list[Ended], Any]:
+    def _performed(self, run: str, order: Any, given: Any) -> tuple[list[Ended | Said], Any]:
         known = (run, tuple(order.ends), order.checkpoint)
         if known not in self.memory:
             self.heard = []
@@ -114,6 +114,9 @@ class FakeCluster:
 
     def save(self, run: str, checkpoint: Path) -> None:
         pass
+
+    def tell(self, run: str, line: str) -> None:
+        self.heard.append(Said(run, line))
 
     def stop(self) -> None:
         self.asked_to_stop = True

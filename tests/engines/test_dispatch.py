@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,12 +15,14 @@ from hypothesis import strategies as st
 
 from fave_bench.engines import dispatch
 from fave_bench.engines.acceptance import accept
+from fave_bench.engines.desk import Said
 from fave_bench.engines.dispatch import RETRIES, Dispatch
 from fave_bench.engines.local import Local
 from fave_bench.errors import BenchError
 from fave_bench.interruption import Interruption
 from fave_bench.records import Record, Store
 from fave_bench.runner import Run
+from fave_bench.training import progress
 from fave_bench.training.checkpoint import load
 from fave_bench.training.loop import Stopped
 
@@ -195,3 +198,22 @@ def test_what_cannot_be_sent_fails_alone_and_lets_go_of_its_locks(world, tmp_pat
     store, cluster = Store(tmp_path), FakeCluster()
     outcomes = dict(Dispatch([broken], store, cluster, Interruption(), share_stages=False).outcomes())
     assert "no genres" in str(outcomes[broken]) and leftovers(store) == []
+
+
+def test_what_a_run_says_of_its_training_is_shown_with_its_name(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.0)
+    dispatched(FakeCluster(), Store(tmp_path))
+    said = capsys.readouterr().err
+    for run in runs()[1:]:
+        assert f"{run}: FAVE finetune: " in said
+
+
+def test_late_word_of_a_task_that_was_given_up_is_ignored(world: Path, tmp_path: Path) -> None:
+    class Ghostly(FakeCluster):
+        def events(self, seconds: float) -> list[Any]:
+            return [*super().events(seconds), *(Said(run, "boo") for _, run in self.log)]
+
+    outcomes = dispatched(Ghostly(), Store(tmp_path))
+    assert len(outcomes) == len(runs()) and all(isinstance(found, Record) for found in outcomes.values())

@@ -1,4 +1,4 @@
-"""What a log shows of a long training: a line a minute, from one process."""
+"""What a log shows of a long training: a line a minute."""
 
 import pytest
 
@@ -6,8 +6,8 @@ from fave_bench.training import progress
 from fave_bench.training.progress import Progress
 
 
-def lines(capsys: pytest.CaptureFixture[str], *, shown: bool = True) -> list[str]:
-    with Progress("FAVE finetune", 2000, 100, None, shown=shown) as seen:
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    with Progress("FAVE finetune", 2000, 100, None) as seen:
         seen.validated(0.0512)
         seen.advance(400)
         seen.report({"match": 0.25})
@@ -23,10 +23,3 @@ def test_a_log_gets_a_line_of_what_a_bar_would_show(
     line, _ = lines(capsys)
     for part in ("FAVE finetune", "25%", "500/2.00k", "match 0.25", "val N@20 5.12 %"):
         assert part in line
-
-
-def test_processes_that_share_a_training_do_not_all_tell(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(progress, "LINE_EVERY", 0)
-    assert lines(capsys, shown=False) == []
