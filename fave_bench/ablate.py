@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fave_bench.cli import Parser, entry
-from fave_bench.engines import chosen
 from fave_bench.errors import unknown
+from fave_bench.slices import engine_of, packing
 from fave_bench.studies.catalogue import families
 from fave_bench.worklist import add_study, at_hand, deadline, print_plan, study, work_through
 
@@ -34,8 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if arguments.family not in families():
         raise unknown("family", arguments.family, families())
-    until, family = deadline(arguments), families()[arguments.family]
-    engine, store = chosen(arguments), Store(arguments.results)
+    until, family, pack = deadline(arguments), families()[arguments.family], packing(arguments)
+    store = Store(arguments.results)
+    engine = engine_of(arguments, store, until)
     datasets, setting = at_hand(arguments.datasets, family.datasets), arguments.setting or family.setting
     for name in arguments.variants or ():
         if name not in family.variants:
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         table.main(["--name", "ablation", "--results", str(arguments.results), *shown])
 
     retry = arguments.retry_failed
-    return work_through(runs, store, engine, until=until, retry_failed=retry, render=render)
+    return work_through(runs, store, engine, until=until, retry_failed=retry, render=render, pack=pack)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,14 @@
 """Verb: run a whole profile — every model on every dataset — doing only what is missing, then render it all."""
 
-import argparse
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fave_bench.cli import Parser, add_device, add_results, entry, say
-from fave_bench.engines import add_engine, chosen
-from fave_bench.errors import BenchError, UsageError, unknown
+from fave_bench.engines import add_engine
+from fave_bench.errors import BenchError, unknown
+from fave_bench.slices import add_pack, engine_of, packing
 from fave_bench.studies.catalogue import campaign_order, families
 from fave_bench.worklist import add_limits, add_speed, deadline, in_a_hurry, print_plan, work_through
 
@@ -65,8 +63,7 @@ def parser() -> Parser:
     p.add_argument("--seeds", nargs="+", type=int, metavar="N", help="instead of the profile's")
     add_limits(p)
     add_speed(p)
-    p.add_argument("--pack", type=Path, metavar="FILE", help="write what this call recorded to an archive for `merge`")
-    p.add_argument("--pack-weights", action="store_true", help="with the weights, as far as they fit into 16 MiB")
+    add_pack(p)
     p.add_argument("--out", type=Path, default=Path("paper_tables"), metavar="DIR", help="where it is rendered to")
     add_device(p)
     add_engine(p, several=True)
@@ -80,16 +77,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from fave_bench.efficiency.environment import require_compiler
     from fave_bench.models import registry
     from fave_bench.records import Store
-    from fave_bench.records.packing import contents
 
-    until = deadline(arguments)
-    if arguments.pack_weights and not arguments.pack:
-        raise UsageError("--pack-weights: say with --pack into which archive")
+    until, pack = deadline(arguments), packing(arguments)
     for name in arguments.models or ():
         if name not in registry.names():
             raise unknown("model", name, registry.names())
     store = Store(arguments.results)
-    engine = chosen(arguments, _unsuited(store, until)) if arguments.pack else chosen(arguments)
+    engine = engine_of(arguments, store, until)
     profile, datasets, problems = _available(PROFILES[arguments.profile], arguments.datasets, fetch=not arguments.plan)
     profile = replace(
         profile, run_budget=arguments.run_budget or profile.run_budget, seeds=tuple(arguments.seeds or profile.seeds)
@@ -107,11 +101,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         table.main(["--name", "overall", "--format", "md", "--results", str(arguments.results)])
         print(f"\nreport: {published.write(arguments.results, arguments.out)[-1]}")
 
-    known, retry = contents(arguments.results), arguments.retry_failed
-    code = work_through(runs, store, engine, until=until, retry_failed=retry, problems=problems, render=render)
-    if arguments.pack:
-        _pack(arguments, known)
-    return code
+    retry = arguments.retry_failed
+    return work_through(
+        runs, store, engine, until=until, retry_failed=retry, problems=problems, render=render, pack=pack
+    )
 
 
 def _available(profile: Profile, asked: Sequence[str] | None, *, fetch: bool) -> tuple[Profile, list[str], list[str]]:
@@ -205,30 +198,6 @@ def _ablations(dataset: str, model: str) -> "list[Group]":
         for family in (families()[name] for name in campaign_order().families)
         if family.model == model and dataset in family.datasets
     ]
-
-
-def _unsuited(store: "Store", until: float | None) -> "Callable[[Run], str | None]":
-    """Why a run should be left for another slice: it is known to take longer than what is left of this one."""
-    from fave_bench.estimates import Estimates, in_words
-
-    estimates = Estimates(store)
-
-    def why(run: "Run") -> str | None:
-        found, left = estimates.of(run), (until or inf) - time.monotonic()
-        if found is None or found.at_most or found.seconds <= left:
-            return None
-        return f"it takes about {in_words(found.seconds)}, and {in_words(max(left, 0))} are left"
-
-    return why
-
-
-def _pack(arguments: argparse.Namespace, known: frozenset[str]) -> None:
-    from fave_bench.records.packing import pack
-
-    packed = pack(arguments.results, arguments.pack, known=known, weights=arguments.pack_weights)
-    say(f"{arguments.pack}: {len(packed.names)} files, {arguments.pack.stat().st_size / 2**20:.1f} MiB")
-    for name in packed.left_out:
-        say(f"not in it, for want of room: {name}")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fave_bench.cli import Parser, entry
-from fave_bench.engines import Engine, chosen
+from fave_bench.engines import Engine
 from fave_bench.errors import UsageError, unknown
+from fave_bench.slices import engine_of, packing
 from fave_bench.studies.catalogue import Sweep, sweeps
 from fave_bench.worklist import add_study, at_hand, deadline, print_plan, study, work_through
 
@@ -41,13 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     from fave_bench import figure
     from fave_bench.records import Store
 
-    asked, until, store = arguments.parameter or list(sweeps()), deadline(arguments), Store(arguments.results)
+    asked, until, pack = arguments.parameter or list(sweeps()), deadline(arguments), packing(arguments)
+    store = Store(arguments.results)
     for name in asked:
         if name not in sweeps():
             raise unknown("parameter", name, sweeps())
     if arguments.values and len(asked) != 1:
         raise UsageError("--values: say of which one parameter, with --parameter NAME")
-    engine = chosen(arguments)
+    engine = engine_of(arguments, store, until)
     found = [run for name in asked for run in _runs(sweeps()[name], arguments, engine, store)]
     runs = list({run.key: run for run in found}.values())  # parameters meet in the setting's own values
     if arguments.plan:
@@ -59,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         figure.main(["--name", "hyperparameters", "--results", str(arguments.results), *shown])
 
     retry = arguments.retry_failed
-    return work_through(runs, store, engine, until=until, retry_failed=retry, render=render)
+    return work_through(runs, store, engine, until=until, retry_failed=retry, render=render, pack=pack)
 
 
 def _runs(sweep: Sweep, arguments: argparse.Namespace, engine: Engine, store: "Store") -> "list[Run]":

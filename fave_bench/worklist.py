@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from fave_bench.cli import add_device, add_json, add_results, say
 from fave_bench.engines import Engine, PutOff, add_engine
 from fave_bench.errors import BenchError, UsageError
+from fave_bench.slices import add_pack
 
 if TYPE_CHECKING:
     from fave_bench.interruption import Interruption
@@ -64,6 +65,7 @@ def add_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, metavar="N", help="at most N epochs in every training stage")
     add_limits(parser)
     add_speed(parser)
+    add_pack(parser)
     add_device(parser)
     add_engine(parser, several=True)
     add_results(parser)
@@ -87,8 +89,9 @@ def work_through(
     retry_failed: bool = False,
     problems: Sequence[str] = (),
     render: Callable[[], None],
+    pack: Callable[[], None],
 ) -> int:
-    """Have `engine` do what is missing before the deadline `until`, then `render`; the exit status.
+    """Have `engine` do what is missing before the deadline `until`, then `render` and `pack`; the exit status.
 
     Stages that runs have in common are trained once. A sentence is said per failure; `problems` are failures from
     before. `retry_failed`: only the runs that left a failed.json.
@@ -108,6 +111,7 @@ def work_through(
         say(f"failed: {sentence}")
     if left:
         say(f"stopped with {left} runs to do; the same command goes on from there")
+    pack()
     return interruption.exit_code or int(bool(problems or failed))
 
 

@@ -23,6 +23,7 @@ from fave_bench.records import packing as packing_module
 from fave_bench.records.measurements import Measurement, TrainingRow, write
 from fave_bench.records.packing import contents, pack
 from fave_bench.runner import Run, suited
+from fave_bench.slices import unsuited
 from fave_bench.spec import Spec
 from fave_bench.studies.catalogue import Order, campaign_order, families
 
@@ -233,10 +234,10 @@ def test_a_run_known_to_be_too_long_is_left_for_another_slice(arguments, tmp_pat
     profile = campaign.Profile("test", ("mine",), (0,), 500, True)
     store = Store(tmp_path / "results")
     run = Run(Spec("mine", "sasrec", "released", "ce", time_budget=profile.run_budget, quick=True), CPU)
-    why = campaign._unsuited(store, time.monotonic() + 60)
+    why = unsuited(store, time.monotonic() + 60)
     assert why(run) == "it takes about 8 min, and 60 s are left"
-    assert campaign._unsuited(store, time.monotonic() + 600)(run) is None
-    assert campaign._unsuited(store, None)(run) is None
+    assert unsuited(store, time.monotonic() + 600)(run) is None
+    assert unsuited(store, None)(run) is None
     assert ending(campaign.main, [*arguments, "--models", "sasrec", "popularity", "--seeds", "0", "--time-budget", "60",
         "--run-budget", "500", "--pack", str(tmp_path / "s.zip")]) == 0  # fmt: skip
     said = capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The verbs ablate and sweep end to end on a small file of one's own, and every way a user can get them wrong."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from helpers import ending
 from fave_bench import ablate, presets, run, sweep
 from fave_bench.models import registry
 from fave_bench.records import Store
+from fave_bench.records.packing import contents
 from fave_bench.studies.catalogue import families
 
 QUICKLY = ["--epochs", "1", "--device", "cpu"]
@@ -86,9 +88,10 @@ def test_every_variant_of_every_family_trains(where, name, capsys):
     assert {row["variant"] for row in rows if row["family"] == name} == expected
 
 
-def test_only_the_variants_asked_for_are_run_beside_the_full_model(where, tmp_path, capsys):
+def test_only_the_variants_asked_for_are_run_and_packed_beside_the_full_model(where, tmp_path, capsys):
     arguments = [*where, *QUICKLY, "--family", "fidelity", "--variants", "A7 the model's tangent"]
-    assert ending(ablate.main, arguments) == 0
+    assert ending(ablate.main, [*arguments, "--pack", str(tmp_path / "slice.zip")]) == 0
+    assert contents(tmp_path / "results") <= set(zipfile.ZipFile(tmp_path / "slice.zip").namelist())
     changes = [record.changes for record in Store(tmp_path / "results").records()]
     assert sorted(map(len, changes)) == [0, 1] and {"model.jvp_tangent": "model"} in changes
 
