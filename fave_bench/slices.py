@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_pack(parser: argparse.ArgumentParser) -> None:
+    """The options that make a call a slice."""
     parser.add_argument(
         "--pack", type=Path, metavar="FILE", help="write what this call recorded to an archive for `merge`"
     )
@@ -25,15 +26,15 @@ def add_pack(parser: argparse.ArgumentParser) -> None:
 
 def packing(arguments: argparse.Namespace) -> Callable[[], None]:
     """What, called later, packs that which is recorded from now on, if the options of `add_pack` want it."""
+    if not arguments.pack:
+        if arguments.pack_weights:
+            raise UsageError("--pack-weights: say with --pack into which archive")
+        return lambda: None
     from fave_bench.records.packing import contents, pack
 
-    if arguments.pack_weights and not arguments.pack:
-        raise UsageError("--pack-weights: say with --pack into which archive")
     known = contents(arguments.results)
 
     def packs() -> None:
-        if not arguments.pack:
-            return
         packed = pack(arguments.results, arguments.pack, known=known, weights=arguments.pack_weights)
         say(f"{arguments.pack}: {len(packed.names)} files, {arguments.pack.stat().st_size / 2**20:.1f} MiB")
         for name in packed.left_out:
