@@ -18,7 +18,8 @@ TSV with a header that names user, item and score or rank, plain or gzipped. Row
 columns are items 1 to N, or 0 to N with padding as item 0; `python -m fave_bench.prepare --export` says who is who.
 
 Or weights that the public code of a model's authors has saved (a state_dict of torch.save; nothing in it is run): then
-the model itself is asked, in setting `released` of the dataset's preset. FAVE, FMRec and DiffuRec can read theirs."""
+the model itself is asked, in setting `released` of the dataset's preset. FAVE, FMRec and DiffuRec can read theirs.
+--published fetches those of FAVE's authors, and the sequences that number their items."""
 
 
 def parser() -> Parser:
@@ -26,13 +27,14 @@ def parser() -> Parser:
         "evaluate",
         f"Rank scores that another program computed, and write one record under results/.\n\n{ACCEPTED}",
         'python -m fave_bench.evaluate --dataset ml-100k --scores scores.npy --title "My model"\n'
-        "  python -m fave_bench.evaluate --dataset beauty --model fave --weights pretrain_best_finetuned.pt",
+        "  python -m fave_bench.evaluate --dataset beauty --model fave --published",
     )
     p.add_argument("--dataset", required=True, metavar="NAME", help="catalogue name, or your own with --from")
     p.add_argument("--from", dest="source", type=Path, metavar="PATH", help="file or folder to read the data from")
     files = p.add_mutually_exclusive_group(required=True)
     files.add_argument("--scores", type=Path, metavar="FILE", help="for the test targets")
     files.add_argument("--weights", type=Path, metavar="FILE", help="instead: of a model of the authors' public code")
+    files.add_argument("--published", action="store_true", help="instead: of the weights that the authors publish")
     p.add_argument("--model", metavar="NAME", help="of weights: whose they are, such as fave")
     p.add_argument("--stage", metavar="NAME", help="of weights: which training stage they come from (FAVE: finetune)")
     p.add_argument("--set", action="append", metavar="KEY=VALUE", help="of weights: e.g. model.steps=1; repeatable")
@@ -59,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from fave_bench.records import Store
     from fave_bench.records.run_file import dumps
 
-    record = (_weights(arguments) if arguments.weights else _scores(arguments)).execute(Store(arguments.results))
+    record = (_scores(arguments) if arguments.scores else _weights(arguments)).execute(Store(arguments.results))
     if arguments.json:
         print(dumps(record), end="")
     else:
@@ -71,7 +73,7 @@ def _scores(arguments: Namespace) -> "Evaluation":
     from fave_bench.external.evaluation import Evaluation, Spec
     from fave_bench.external.judging import Reading
 
-    _refuse(arguments, ("model", "stage", "set"), "--weights")
+    _refuse(arguments, ("model", "stage", "set"), "--weights or --published")
     if not arguments.title:
         raise UsageError("--title: say how tables are to call the row")
     files = {"test": arguments.scores, "validation": arguments.validation_scores}
@@ -92,11 +94,13 @@ def _weights(arguments: Namespace) -> "Evaluation":
 
     _refuse(arguments, ("validation_scores", "ids", "history", "ties_listed"), "--scores")
     if not arguments.model:
-        raise UsageError("--weights: say with --model whose they are")
+        raise UsageError(f"--{'published' if arguments.published else 'weights'}: say with --model whose they are")
     overrides = parse_overrides(arguments.set or [])
     for key in overrides:
         if not key.startswith("model."):
             raise UsageError(f"--set '{key}': weights are trained already; write model.KEY=VALUE")
+    if arguments.published:
+        _fetch(arguments)
     return WeightsEvaluation(
         WeightsSpec(
             title=arguments.title
@@ -109,6 +113,16 @@ def _weights(arguments: Namespace) -> "Evaluation":
             **_data(arguments),
         )
     )
+
+
+def _fetch(arguments: Namespace) -> None:
+    """Lay the authors' weights and sequences where the user has named none."""
+    from fave_bench.external.published import offered
+
+    found = offered(arguments.dataset, arguments.model, arguments.stage)
+    arguments.weights = found.weights()
+    arguments.source = arguments.source or found.data()
+    arguments.note = arguments.note or f"weights from {found.url}"
 
 
 def _data(arguments: Namespace) -> dict[str, Any]:

@@ -53,6 +53,13 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def git_blob(path: Path) -> str:
+    """The name that git gives a file's bytes: a hex SHA-1 of their number and of them."""
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: digest).hexdigest()
+
+
 def _temporary(path: Path) -> tuple[int, Path]:
     """An open file beside `path`, and its name. It is locked, which tells it from one that a killed writer left."""
     while True:

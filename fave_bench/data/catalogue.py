@@ -3,17 +3,21 @@
 from dataclasses import dataclass
 from functools import cache
 
+import pydantic
+
 from fave_bench.data.filters import EVERYTHING, Rule
 from fave_bench.errors import unknown
 
 
-@dataclass(frozen=True)
+@pydantic.dataclasses.dataclass(frozen=True, config={"extra": "forbid"})
 class Download:
     """A publisher's file that can be fetched without asking."""
 
     url: str
     file: str
     sha256: str | None = None
+    git_blob: str | None = None
+    """The SHA-1 by which git knows the file, where it was seen in a repository and no SHA-256 is known."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Entry:
     """The page or file of the publisher, for people."""
     files: tuple[str, ...] = ()
     """File names to look for in a folder or zip, the one that gives the paper's sequences most surely first."""
-    download: Download | None = None
+    downloads: tuple[Download, ...] = ()
+    """In the order in which they are tried: public sequences behind the papers' tables, then the publisher's file."""
     rule: Rule = EVERYTHING
     """What a raw file is reduced by; files that hold final sequences are taken as they are."""
     other_rules: tuple[Rule, ...] = ()
@@ -45,6 +50,8 @@ class Entry:
 
 
 FIVE_CORE = Rule(min_user=5, min_item=5)
+SEQUENCES = "https://github.com/WHUIR/DiffuRec/raw/f6f70c9d78477591742c71c9ed83e5f1269530e8/datasets/data"
+"""What DiffuRec, FMRec and FAVE were trained on, at one commit of a public repository."""
 
 KNOWN = (
     Entry(
@@ -52,10 +59,12 @@ KNOWN = (
         title="MovieLens 100K",
         publisher="https://grouplens.org/datasets/movielens/100k/",
         files=("u.data", "ml-100k.zip", "dataset.pkl", "ml-100k.txt", "ml-100k.csv", "ml-100k.tsv"),
-        download=Download(
-            url="https://files.grouplens.org/datasets/movielens/ml-100k.zip",
-            file="ml-100k.zip",
-            sha256="50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
+        downloads=(
+            Download(
+                url="https://files.grouplens.org/datasets/movielens/ml-100k.zip",
+                file="ml-100k.zip",
+                sha256="50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
+            ),
         ),
         users=943,
         items=1682,
@@ -73,10 +82,17 @@ KNOWN = (
         publisher="https://snap.stanford.edu/data/amazon/productGraph/",
         files=("dataset.pkl", "Beauty.txt", "beauty.txt", "reviews_Beauty_5.json.gz", "reviews_Beauty_5.json",
                "ratings_Beauty.csv", "reviews_Beauty.json.gz", "reviews_Beauty.json", "beauty.csv", "beauty.tsv"),
-        download=Download(
-            url="https://snap.stanford.edu/data/amazon/productGraph/categoryFiles/ratings_Beauty.csv",
-            file="ratings_Beauty.csv",
-            sha256="17d5232b90444beecfe758ce1446e5300230491f3a88ac802992ca95fc4c150f",
+        downloads=(
+            Download(
+                url=f"{SEQUENCES}/amazon_beauty/dataset.pkl",
+                file="dataset.pkl",
+                sha256="1d5ba224ff02584bcde37d3dd9fd3191d440829e7fcb7fe42dcfd313dd2144cb",
+            ),
+            Download(
+                url="https://snap.stanford.edu/data/amazon/productGraph/categoryFiles/ratings_Beauty.csv",
+                file="ratings_Beauty.csv",
+                sha256="17d5232b90444beecfe758ce1446e5300230491f3a88ac802992ca95fc4c150f",
+            ),
         ),
         rule=FIVE_CORE,
         users=22_361,
@@ -97,10 +113,17 @@ KNOWN = (
         publisher="https://cseweb.ucsd.edu/~jmcauley/datasets.html#steam_data",
         files=("dataset.pkl", "Steam.txt", "steam.txt", "steam_reviews.json.gz", "steam_reviews.json", "steam.csv",
                "steam.tsv"),
-        download=Download(
-            url="https://cseweb.ucsd.edu/~wckang/steam_reviews.json.gz",
-            file="steam_reviews.json.gz",
-            sha256="40c6343deedf488689987749c5f8435233da48c163fbaa2a7766c215d584bc61",
+        downloads=(
+            Download(
+                url=f"{SEQUENCES}/steam/dataset.pkl",
+                file="dataset.pkl",
+                git_blob="87f513897b29e59945bae8c7475c92b1144f21ea",
+            ),
+            Download(
+                url="https://cseweb.ucsd.edu/~wckang/steam_reviews.json.gz",
+                file="steam_reviews.json.gz",
+                sha256="40c6343deedf488689987749c5f8435233da48c163fbaa2a7766c215d584bc61",
+            ),
         ),
         rule=Rule(deduplicate=True, min_user=5, min_item=5),
         other_rules=(

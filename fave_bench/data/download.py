@@ -12,10 +12,9 @@ import pooch
 from tqdm import tqdm
 
 from fave_bench.cli import say
-from fave_bench.data import cache, locate
-from fave_bench.data.catalogue import Download, Entry
+from fave_bench.data.catalogue import Download
 from fave_bench.errors import BenchError
-from fave_bench.files import sha256
+from fave_bench.files import git_blob, sha256
 from fave_bench.locking import alone
 
 BLOCK = 1 << 20
@@ -25,13 +24,12 @@ ATTEMPTS = 5
 """Connections in one go; each goes on where the last one broke off."""
 
 
-def fetch(entry: Entry, download: Download) -> Path:
-    """The publisher's file in the cache, verified where a SHA-256 is known; fetched unless it lies there already.
+def fetch(download: Download, folder: Path) -> Path:
+    """The file in `folder`, verified where a checksum is known; fetched unless it lies there already.
 
-    Raises BenchError where the publisher cannot be reached, saying which file to put where, and where the checksum
-    differs. A file that was there before stays until a verified one takes its place.
+    Raises BenchError where it cannot be had, and where the checksum differs. A file that was there before stays until a
+    verified one takes its place.
     """
-    folder = cache.folder(entry.name)
     pooch.get_logger().setLevel(logging.WARNING)  # it would print hashes and paths
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -44,10 +42,8 @@ def fetch(entry: Entry, download: Download) -> Path:
                 downloader=Resuming(folder / f"{download.file}.part", download),
             )
     except (OSError, HTTPException) as error:
-        raise BenchError(
-            f"{entry.name}: {download.url} cannot be fetched ({getattr(error, 'reason', None) or error}); "
-            + locate.advice(entry.name, download.file)
-        ) from error
+        reason = getattr(error, "reason", None) or error
+        raise BenchError(f"{download.url} cannot be fetched ({reason})") from error
     return Path(found)
 
 
@@ -109,10 +105,13 @@ class Resuming:
             return total is None or file.tell() == total
 
     def _verify(self) -> None:
-        found, expected = sha256(self.part), self.download.sha256
-        if expected and found != expected:
-            self.part.unlink()
-            raise BenchError(
-                f"{self.download.file}: checksum mismatch, expected SHA-256 {expected}, found {found}; the download "
-                "was discarded"
-            )
+        for name, of, expected in (
+            ("SHA-256", sha256, self.download.sha256),
+            ("git's SHA-1", git_blob, self.download.git_blob),
+        ):
+            if expected and (found := of(self.part)) != expected:
+                self.part.unlink()
+                raise BenchError(
+                    f"{self.download.file}: checksum mismatch, expected {name} {expected}, found {found}; the download "
+                    "was discarded"
+                )

@@ -40,9 +40,8 @@ def _rows(name: str, source: Path | None) -> Iterator[list[str]]:
 
 
 def _find(name: str, source: Path | None) -> Source | None:
-    download = catalogue.get(name).download
-    fetched = cache.folder(name) / download.file if download else None
-    places = (source, locate.data_folder(name), cache.remembered_source(name), fetched)
+    fetched = (cache.folder(name) / download.file for download in catalogue.get(name).downloads)
+    places = (source, locate.data_folder(name), cache.remembered_source(name), *fetched)
     return next((found for place in places if place and place.exists() and (found := _beside(place))), None)
 
 

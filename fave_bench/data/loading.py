@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fave_bench.cli import say
 from fave_bench.data import cache, catalogue, locate
 from fave_bench.data.cache import Prepared
 from fave_bench.data.catalogue import Entry
@@ -65,7 +66,7 @@ def prepare(name: str, source: Path | None = None, options: Options = DEFAULT) -
         return before
     if found is None and (again := cache.remembered_source(name)):
         found = locate.given(again, entry.files)
-    return _read_once(entry, found or _published(entry), options)
+    return _read_once(entry, found or _published(entry, options), options)
 
 
 def entry_of(name: str) -> Entry:
@@ -78,16 +79,14 @@ def entry_of(name: str) -> Entry:
 
 def available(name: str) -> bool:
     """Whether `prepare` needs no network."""
-    download, folder = entry_of(name).download, locate.data_folder(name)
-    fetched = download is not None and (cache.folder(name) / download.file).is_file()
+    folder = locate.data_folder(name)
+    fetched = any((cache.folder(name) / download.file).is_file() for download in entry_of(name).downloads)
     return fetched or (folder is not None and folder.exists()) or cache.remembered(name) is not None
 
 
-def _published(entry: Entry) -> Source:
-    if entry.download:
-        from fave_bench.data.download import fetch  # pooch takes a while to import, and is rarely needed
-
-        return locate.given(fetch(entry, entry.download), entry.files)
+def _published(entry: Entry, options: Options) -> Source:
+    if entry.downloads:
+        return _fetched(entry, options)
     if entry.publisher:
         raise BenchError(
             f"{entry.name}: {entry.publisher} asks you to accept its terms, so get the reviews there; "
@@ -95,6 +94,22 @@ def _published(entry: Entry) -> Source:
         )
     error = unknown("dataset", entry.name, catalogue.entries())
     raise UsageError(f"{error}; your own data need --from FILE the first time")
+
+
+def _fetched(entry: Entry, options: Options) -> Source:
+    """The first file that can be had; for a rule of the user's own, the publisher's before what is reduced already."""
+    from fave_bench.data.download import fetch  # pooch takes a while to import, and is rarely needed
+
+    problems: list[str] = []
+    for download in entry.downloads if options == DEFAULT else reversed(entry.downloads):
+        if problems:
+            say(f"{problems[-1]}; trying {download.url}")
+        try:
+            return locate.given(fetch(download, cache.folder(entry.name)), entry.files)
+        except BenchError as error:
+            problems.append(str(error))
+    advice = locate.advice(entry.name, entry.downloads[-1].file)
+    raise BenchError(f"{entry.name}: {', and '.join(problems)}; {advice}")
 
 
 def _read_once(entry: Entry, found: Source, options: Options) -> Prepared:

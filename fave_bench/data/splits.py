@@ -66,7 +66,9 @@ def temporal(sequences: Sequences, train: float = 0.8, validation: float = 0.1) 
     the rest, is a target if something came before it.
     """
     if sequences.times is None:
-        raise BenchError(f"{sequences.name}: a temporal split needs times, and this source has none")
+        raise BenchError(
+            f"{sequences.name}: a temporal split needs times, and this source has none; give one with --from"
+        )
     if not (0 < train < 1 and 0 < validation < 1 - train):
         raise BenchError(f"temporal split: shares {train} and {validation} must be positive and sum to less than 1")
     cuts = np.quantile(sequences.times, [train, train + validation], method="lower")

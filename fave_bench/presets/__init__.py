@@ -4,7 +4,8 @@ A preset file holds ``[model]`` and ``[training]`` tables shared by all its sett
 differs (``[paper.model]``), optional ``[variants.NAME]`` tables laid over a setting, and ``rows``: the settings and
 variants that a campaign runs, as "setting" or "setting/variant". ``[quick]`` tables are laid over all of it in the
 profiles that give a run a minute. ``base = "default"`` takes over another folder's file first. Synthetic sets and
-users' own data use ``default/``.
+users' own data use ``default/``. ``[published.weights.STAGE]`` says where the model's authors offer weights, and
+``[published.data]`` the sequences that number the items as these do.
 """
 
 import tomllib
@@ -14,6 +15,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from fave_bench.data.catalogue import Download
 from fave_bench.errors import BenchError, UsageError, unknown
 from fave_bench.models import registry
 from fave_bench.models.contract import ModelConfig
@@ -21,7 +23,7 @@ from fave_bench.training.config import Training
 from fave_bench.trees import Tree, at, laid_over, overlay
 
 FOLDER = Path(__file__).parent
-RESERVED = {"base", "rows", "model", "training", "variants", "quick"}
+RESERVED = {"base", "rows", "model", "training", "variants", "quick", "published"}
 BASE = "default"
 SHOWN = 200
 """Characters of a wrong value that an error quotes."""
@@ -36,6 +38,16 @@ class _Layer(BaseModel):
     training: Tree = {}
 
 
+class Published(BaseModel):
+    """What the model's authors offer beside their code."""
+
+    model_config = ConfigDict(extra="forbid")  # and not strict, which takes a table for no dataclass
+    data: Download
+    """The sequences that the weights were trained on."""
+    weights: dict[str, Download] = Field(min_length=1)
+    """Training stage -> the weights after it."""
+
+
 class _File(BaseModel):
     """The shape of a preset file; every further table is a setting."""
 
@@ -47,6 +59,7 @@ class _File(BaseModel):
     training: Tree = {}
     variants: dict[str, _Layer] = {}
     quick: _Layer = _Layer()
+    published: Published | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +108,11 @@ def rows(dataset: str, model: str) -> list[tuple[str, str]]:
     tree = _read(dataset, model)
     listed = tree.get("rows") or [name for name in tree if name not in RESERVED] or ["default"]
     return [(setting, variant) for setting, _, variant in (row.partition("/") for row in listed)]
+
+
+def published(dataset: str, model: str) -> Published | None:
+    """Which weights the authors of `model` offer for the dataset; None where none are known."""
+    return _File.model_validate(_read(dataset, model)).published
 
 
 def plan(

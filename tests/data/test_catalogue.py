@@ -37,9 +37,9 @@ def test_every_download_is_verified_and_every_set_is_real_or_generated() -> None
     for name in catalogue.names():
         entry = catalogue.get(name)
         assert entry.synthetic == (not entry.publisher)
-        if entry.download:
-            assert entry.download.file in entry.files
-            assert entry.download.sha256 in dict(entry.checksums)
+        for download in entry.downloads:
+            assert download.file in entry.files
+            assert download.git_blob or download.sha256 in dict(entry.checksums)
         if entry.synthetic:
             assert data.available(name)
 

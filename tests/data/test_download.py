@@ -13,9 +13,10 @@ import pytest
 from data_helpers import EVENTS, unpacked, write_movielens_zip, write_u_data
 
 from fave_bench import data
-from fave_bench.data import catalogue
+from fave_bench.data import cache, catalogue, loading
 from fave_bench.data.catalogue import Download, Entry
 from fave_bench.data.download import fetch
+from fave_bench.data.loading import Options
 from fave_bench.errors import BenchError
 
 CONTENT = hashlib.shake_256(b"a file").digest(3_000_000)
@@ -81,7 +82,7 @@ def direct(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def get(site: Site, content: bytes = CONTENT, *, checked: bool = True) -> Path:
     digest = hashlib.sha256(content).hexdigest() if checked else None
-    return fetch(Entry(name="remote", title="", publisher=""), Download(site.url, FILE, digest))
+    return fetch(Download(site.url, FILE, digest), cache.folder("remote"))
 
 
 @pytest.fixture
@@ -187,7 +188,7 @@ def test_offline_says_which_file_to_put_where(monkeypatch: pytest.MonkeyPatch) -
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/ml-100k.zip"
         known = catalogue.entries()
-        entry = replace(known["ml-100k"], download=Download(url, "ml-100k.zip"))
+        entry = replace(known["ml-100k"], downloads=(Download(url, "ml-100k.zip"),))
         monkeypatch.setattr(catalogue, "entries", lambda: known | {"ml-100k": entry})
         with pytest.raises(BenchError) as caught:
             data.load("ml-100k")
@@ -202,12 +203,39 @@ def test_a_dataset_is_fetched_read_and_remembered(monkeypatch: pytest.MonkeyPatc
     known = catalogue.entries()
     with serving(Site(content=packed)) as site:
         download = Download(site.url, "ml-100k.zip", hashlib.sha256(packed).hexdigest())
-        entry = replace(known["ml-100k"], download=download)
+        entry = replace(known["ml-100k"], downloads=(download,))
         monkeypatch.setattr(catalogue, "entries", lambda: known | {"ml-100k": entry})
         fetched = data.load("ml-100k")
     assert data.available("ml-100k")
     assert unpacked(fetched) == unpacked(data.load("ml-100k", write_u_data(tmp_path / "u.data", EVENTS)))
     assert unpacked(data.load("ml-100k")) == unpacked(fetched), "the server is gone, the cache is not"
+
+
+@pytest.mark.parametrize(("options", "first"), [(Options(), "a"), (Options(min_user=2), "b")])
+def test_the_next_file_is_tried_where_one_cannot_be_had(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], options: Options, first: str
+) -> None:
+    """Sequences that others prepared come first, and last for a rule of the user's own, which they may not fit."""
+    lines = "".join(f"{user} {item}\n" for user in range(1, 6) for item in range(user, user + 5)).encode()
+    with serving(Site(content=b"damaged")) as wrong, serving(Site(content=lines)) as right:
+        sites = [wrong, right] if first == "a" else [right, wrong]
+        digest = hashlib.sha256(lines).hexdigest()
+        downloads = tuple(Download(site.url, f"{name}.txt", digest) for site, name in zip(sites, "ab", strict=True))
+        entry = Entry(name="two", title="", publisher="somebody", files=("a.txt", "b.txt"), downloads=downloads)
+        known = catalogue.entries() | {"two": entry}
+        monkeypatch.setattr(catalogue, "entries", lambda: known)
+        assert loading.prepare("two", None, options).sequences.num_users == 5
+        assert len(wrong.asked) == len(right.asked) == 1
+    said = capfd.readouterr().err
+    assert f"{first}.txt: checksum mismatch" in said and f"trying {right.url}" in said
+
+
+def test_a_file_is_verified_by_the_name_that_git_gives_it(own_cache: Path) -> None:
+    with serving(Site(content=b"what is up, doc?")) as site:
+        known = "bd9dbf5aae1a3862dd1526723246b20206e5fc37"  # Pro Git, section Git Objects
+        assert fetch(Download(site.url, FILE, git_blob=known), cache.folder("remote")).read_bytes() == site.content
+        with pytest.raises(BenchError, match=r"other\.zip: checksum mismatch, expected git's SHA-1 0000"):
+            fetch(Download(site.url, "other.zip", git_blob="0" * 40), cache.folder("remote"))
 
 
 def test_a_page_that_is_not_there_is_one_sentence() -> None:
