@@ -16,10 +16,15 @@ class CompiledStep:
 
     def __init__(self, model: Recommender, *, wanted: bool) -> None:
         self.model, self.name = model, model.training_method if wanted else ""
-        self.function = None
+        self.function, self.fresh = None, bool(self.name)
         if self.name:
             torch._dynamo.config.specialize_float = True  # a configuration's numbers stay: compiled once and not twice
             self.function = torch.compile(getattr(model, self.name), dynamic=True)
+
+    def compiled_just_now(self) -> bool:
+        """Whether the step before was the first, which waited for the compiler."""
+        fresh, self.fresh = self.fresh, False
+        return fresh
 
     def __enter__(self) -> None:
         if self.function:

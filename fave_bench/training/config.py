@@ -54,7 +54,8 @@ class Training(_Frozen):
     """Sampler steps at looks at validation; None: the model's own number, in which the end is ranked always. Written
     where it is a number, as records from before it are without it."""
     time_budget: float | None = Field(None, gt=0)
-    """Stop after so many seconds of training steps (looks at validation not counted); marks the run `budget`."""
+    """Stop after so many seconds of training steps (looks at validation and compiling not counted); marks the run
+    `budget`."""
     stages: dict[str, Stage] = Field(default_factory=lambda: {"train": Stage()})
     """In order; each starts from the best weights of the one before. One of no epochs is left out: the model is not
     told of it, and its share of a budget is not spent."""

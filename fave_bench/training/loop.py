@@ -59,7 +59,7 @@ class Outcome:
     stopped_because: StoppedBecause = "converged"
     """`converged` (patience), `epochs` (the stage's limit) or `budget` (the clock)."""
     seconds: Amount = 0.0
-    """Spent on steps; looks at validation are not counted."""
+    """Spent on steps; looks at validation and compiling are not counted."""
     samples: NonNegativeInt = 0
     ended_on_best: bool = False
     """Whether the weights kept are those of the last look at validation."""
@@ -207,9 +207,8 @@ class Trainer:
     def _stage(self, at: _Progressing, limit: float) -> None:
         size = len(self.samples)
         done = at.epoch * size + min(size, at.step * self.training.batch_size)
-        deadline = self.clock_zero + limit if limit < float("inf") else None
         out_of_time = not at.step and self.outcome.seconds >= limit  # a pass that has begun wants its look
-        with Progress(f"{self.model.title} {at.name}", at.stage.epochs * size, done, deadline) as progress:
+        with Progress(f"{self.model.title} {at.name}", at.stage.epochs * size, done) as progress:
             while at.epoch < at.stage.epochs and not at.stopping.exhausted and not out_of_time:
                 losses, share = self._epoch(at, limit, progress)
                 out_of_time = self.outcome.seconds >= limit
@@ -237,7 +236,7 @@ class Trainer:
             set_learning_rate(at.optimizer, at.stage, at.epoch, at.epoch * len(chunks) + at.step)
             share = Share.of(self.world.rank, self.world.size, len(rows))
             batch = self.samples.batch(rows, seed_of(self.seed, at.name, at.epoch, at.step), share)
-            precision = self.training.precision
+            precision, began = self.training.precision, working_time()
             try:
                 with at.execution:
                     terms = train_step(self.model, batch, at.stage, at.optimizer, precision=precision, add_up=at.add_up)
@@ -245,11 +244,13 @@ class Trainer:
                 raise BenchError(self._too_large(at.name)) from None
             for term, value in terms.items():
                 at.totals[term] = at.totals[term] + value if term in at.totals else value
+            if at.execution.compiled_just_now():
+                self.clock_zero += working_time() - began  # nor does it buy a compiler's minutes
             at.step += 1
             self.outcome.samples += len(rows)
             progress.advance(len(rows))
             if (at.step - begun) % REPORT_EVERY == 1:
-                progress.report(self._read(at))
+                progress.report(self._read(at), limit - self.outcome.seconds)
             spent = working_time() - self.clock_zero if self.world.main else 0.0
             self.outcome.seconds, stop = self.world.meet(spent, self.interrupted())
             if stop:

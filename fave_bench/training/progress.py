@@ -7,7 +7,6 @@ from types import TracebackType
 from tqdm import tqdm
 
 from fave_bench.cli import say
-from fave_bench.working_time import working_time
 
 LINE_EVERY = 60.0
 """Seconds between lines where a bar cannot be drawn."""
@@ -16,8 +15,8 @@ LINE_EVERY = 60.0
 class Progress:
     """One bar per stage on stderr; where that is a file, a line of the same content once a minute."""
 
-    def __init__(self, title: str, total: int, done: int, deadline: float | None) -> None:
-        self.title, self.done, self.deadline = title, done, deadline
+    def __init__(self, title: str, total: int, done: int) -> None:
+        self.title, self.done = title, done
         self.validation = ""
         self.of = {"total": total, "initial": done, "unit": "sample", "unit_scale": True}
         self.lines = not sys.stderr.isatty()
@@ -36,10 +35,11 @@ class Progress:
         self.done += samples
         self.bar.update(samples)
 
-    def report(self, losses: dict[str, float]) -> None:
+    def report(self, losses: dict[str, float], left: float) -> None:
+        """Mean loss terms, and the seconds that are left of a budget; infinity without one."""
         terms = " ".join(f"{name} {value:.4g}" for name, value in losses.items())
-        left = f" budget {max(0.0, self.deadline - working_time()):.0f} s" if self.deadline else ""
-        postfix = f"{terms}{self.validation}{left}"
+        budget = f" budget {max(0.0, left):.0f} s" if left < float("inf") else ""
+        postfix = f"{terms}{self.validation}{budget}"
         self.bar.set_postfix_str(postfix)
         if self.lines and time.monotonic() - self.said >= LINE_EVERY:
             self.said = time.monotonic()

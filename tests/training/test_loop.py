@@ -189,6 +189,27 @@ def test_seconds_are_those_of_steps_without_looks_and_without_the_time_the_proce
     assert [entry["seconds"] for entry in outcome.curve] == [4, 7, 11, 15]
 
 
+def test_the_first_compiled_step_of_a_stage_costs_no_budget(sequences, monkeypatch):
+    """It waits for the compiler, often longer than a budget of a minute."""
+    clock, step, now, waits = WorkingTime(), loop.train_step, [0.0], iter((90, 0, 0, 60))
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(loop, "working_time", clock)
+    monkeypatch.setattr(torch, "compile", lambda function, dynamic: function)
+
+    def timed(*arguments, **options):
+        now[0] += 1 + next(waits, 0)
+        return step(*arguments, **options)
+
+    monkeypatch.setattr(loop, "train_step", timed)
+    stages = {"first": Stage(epochs=4, budget_share=1), "second": Stage(epochs=4, budget_share=2)}
+    training = TRAINING.model_copy(update={"stages": stages, "time_budget": 6})
+    clock()
+    run = trainer(sequences, training, compiled=True)
+    monkeypatch.setattr(type(run.model), "training_method", "losses")
+    outcome = run.run()
+    assert (outcome.seconds, outcome.samples) == (6, 7 * 16 + 1), "eight steps, one of them the last of a pass"
+
+
 def test_stages_share_the_budget_in_proportion():
     stages = {"a": Stage(budget_share=3), "b": Stage(budget_share=1)}
     assert [Training(time_budget=100, stages=stages).limit(name) for name in stages] == [75, 100]
