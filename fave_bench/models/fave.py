@@ -266,8 +266,9 @@ class Fave(FlowRecommender):
 
     @property
     def padding_free(self) -> bool:
-        """The released anchor may be a padded slot, which then has to be there."""
-        return super().padding_free and (self.config.prior == "gaussian" or self.config.anchor == "valid")
+        """In stage 2 the released anchor may be a padded slot, which then has to be there."""
+        padding_may_anchor = self.config.prior == "anchor" and self.config.anchor == "left_index_bug"
+        return super().padding_free and not (self.stage == "finetune" and padding_may_anchor)
 
     def _start(self, embedded: list[Embedded], history: Tensor, draw: Draw, rho: float) -> Tensor:
         """x0 (B, d) of a training batch."""
