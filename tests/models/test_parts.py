@@ -78,6 +78,14 @@ def test_without_padding_losses_and_gradients_are_those_of_the_padded_batch(name
         assert torch.allclose(lean[key], value, rtol=1e-4, atol=1e-5 * float(value.abs().max() + 1e-3)), key
 
 
+def test_padding_stays_in_the_stage_whose_anchor_may_be_padding():
+    net, found = model("fave", **PADDING_FREE["fave"] | {"anchor": "left_index_bug"}), {}
+    for stage in ("pretrain", "finetune"):
+        net.enter_stage(stage)
+        found[stage] = net.padding_free
+    assert found == {"pretrain": True, "finetune": False}
+
+
 @pytest.mark.parametrize(("name", "stage"), [("fave", "pretrain"), ("fave", "finetune"), ("fmrec", "train")])
 def test_cached_parts_of_the_released_models_change_nothing(name, stage, monkeypatch):
     """Noise included: it is drawn part by part, in the order of the rows."""
