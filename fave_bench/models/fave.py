@@ -41,7 +41,7 @@ from fave_bench.errors import UsageError
 from fave_bench.models.blocks import Attention, FeedForward, Mask, TimeEmbedding
 from fave_bench.models.contract import Batch, LayerUse, linear_uses
 from fave_bench.models.dropout import Dropout, DropPath, set_rate
-from fave_bench.models.flow import anchor_prior, anchor_slot, directional_derivative, point, sample_times
+from fave_bench.models.flow import anchor_slot, directional_derivative, point, sample_times
 from fave_bench.models.flow_model import FlowConfig, FlowRecommender
 from fave_bench.models.noisy_encoder import Embedded
 from fave_bench.models.parts import in_turn, joined
@@ -264,33 +264,32 @@ class Fave(FlowRecommender):
         between, end = draw.uniform(len(t), 2).unbind(1)
         return torch.where(end < self.config.p_end, 1.0, t + between * (1 - t))
 
-    @property
-    def padding_free(self) -> bool:
-        """In stage 2 the released anchor may be a padded slot, which then has to be there."""
-        padding_may_anchor = self.config.prior == "anchor" and self.config.anchor == "left_index_bug"
-        return super().padding_free and not (self.stage == "finetune" and padding_may_anchor)
-
     def _start(self, embedded: list[Embedded], history: Tensor, draw: Draw, rho: float) -> Tensor:
         """x0 (B, d) of a training batch."""
         if self.config.prior == "gaussian":
             return draw.normal(len(history), self.config.width)
-        index, window = self.config.anchor, history.shape[1]
-        slot = anchor_slot(history, draw, index)
-        keep = draw.uniform(len(history), self.config.width) < rho
-        anchors = []
-        for e in embedded:
-            rows, ids = e.part.rows, e.part.history
-            here = slot[rows] - (window - ids.shape[1])
-            anchors.append(anchor_prior(e.e_seq, ids, draw, rho=rho, index=index, slot=here, keep=keep[rows]))
-        return torch.cat(anchors)
+        slot, keep = self._anchor_draws(history, draw, rho)
+        return torch.cat([self._at(slot[e.part.rows], e.e_seq) for e in in_turn(embedded)]) * keep
 
     def prior(self, e_seq: Tensor, history: Tensor, draw: Draw) -> Tensor:
-        if self.stage == "pretrain":
-            return super().prior(e_seq, history, draw)
-        if self.config.prior == "gaussian":
+        if self.stage == "pretrain" or self.config.prior == "gaussian":
             return super().prior(e_seq, history, draw)
         rho = self.config.rho_train if self.config.rho_infer is None else self.config.rho_infer
-        return anchor_prior(e_seq, history, draw, rho=rho, index=self.config.anchor)
+        slot, keep = self._anchor_draws(history, draw, rho)
+        return self._at(slot, e_seq) * keep
+
+    def _anchor_draws(self, history: Tensor, draw: Draw, rho: float) -> tuple[Tensor, Tensor]:
+        """slot (B,), keep (B, d): the semantic anchor prior is a slot's vector, of whose numbers a share ρ is kept."""
+        slot = anchor_slot(history, draw, self.config.anchor, self.config.window)
+        return slot, draw.uniform(len(history), self.config.width) < rho
+
+    def _at(self, slot: Tensor, e_seq: Tensor) -> Tensor:
+        """(B, d) what e_seq (B, L, d) holds in slots counted from the end, or would hold had padding not been cut."""
+        here = slot + e_seq.shape[1]
+        found = e_seq.gather(1, here.clamp_min(0)[:, None, None].expand(-1, 1, e_seq.shape[-1])).squeeze(1)
+        if e_seq.shape[1] == self.config.window or self.config.anchor == "valid":
+            return found
+        return torch.where((here < 0)[:, None], self.embed(torch.zeros_like(slot), slot), found)
 
     def sampler_steps(self) -> int:
         return self.config.finetune_steps if self.stage == "finetune" else self.config.steps

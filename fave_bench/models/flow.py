@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from fave_bench.data.windows import item_slot, lengths
+from fave_bench.data.windows import lengths
 from fave_bench.models.tangents import Dual, both
 from fave_bench.randomness import Draw, StepDraw, UserDraw, seed_of
 
@@ -45,29 +45,16 @@ def sample_times(
     return t * (1 - eps) + eps
 
 
-def anchor_prior(
-    e_seq: Tensor, history: Tensor, draw: Draw, *, rho: float, index: AnchorIndex,
-    slot: Tensor | None = None, keep: Tensor | None = None,
-) -> Tensor:  # fmt: skip
-    """FAVE's semantic anchor prior: one visible item's vector, each number kept with probability `rho`.
+def anchor_slot(history: Tensor, draw: Draw, index: AnchorIndex, window: int) -> Tensor:
+    """(B,) the slot of FAVE's semantic anchor, a visible item, counted from the end: -1 is the newest.
 
-    e_seq (B, L, d), history (B, L) -> (B, d). `slot` (B,) and `keep` (B, d) replace the draws.
+    Of n items, k is uniform on 0..n-1. `valid` takes the k-th visible item. `left_index_bug` takes slot k of the
+    window, as the released code does although histories are padded on the left: of n <= window/2 items always a slot
+    of padding. `history` (B, L) may be cut to the newest L of the window's slots and not hold it.
     """
-    slot = anchor_slot(history, draw, index) if slot is None else slot
-    if keep is None:
-        keep = draw.uniform(len(history), e_seq.shape[-1]) < rho
-    anchor = e_seq.gather(1, slot[:, None, None].expand(-1, 1, e_seq.shape[-1])).squeeze(1)
-    return anchor * keep
-
-
-def anchor_slot(history: Tensor, draw: Draw, index: AnchorIndex) -> Tensor:
-    """(B,) the slot of a visible item. With n of them, k is uniform on 0..n-1.
-
-    `valid` takes the k-th visible item. `left_index_bug` takes slot k, as the released code does although histories are
-    padded on the left, so a history of n <= L/2 items always gives the padding vector.
-    """
-    k = (draw.uniform(len(history)) * lengths(history).clamp_min(1)).long()
-    return k if index == "left_index_bug" else item_slot(history, k).clamp_max(history.shape[1] - 1)
+    visible = lengths(history).clamp_min(1)
+    k = (draw.uniform(len(history)) * visible).long()
+    return k - (window if index == "left_index_bug" else visible)
 
 
 def point(x0: Tensor, x1: Tensor, t: Tensor, path: Path = "linear") -> Tensor:

@@ -106,11 +106,15 @@ class NoisyEncoder(GenerativeRecommender):
     def training_method(self) -> str:
         return "encode"
 
-    def embed(self, history: Tensor) -> Tensor:
-        """(B, L) -> e_seq (B, L, d); row 0 of the table is a learned vector like any other."""
+    def embed(self, history: Tensor, slot: Tensor | None = None) -> Tensor:
+        """(B, L) -> e_seq (B, L, d); row 0 of the table is a learned vector like any other.
+
+        Or items (B,) in the slots (B,), which count from the end, -1 being the newest, -> (B, d).
+        """
         vectors = self.emb_dropout(self.items(history))
         if self.config.position == "learned":
-            vectors = vectors + self.positions.weight[-history.shape[1] :]
+            places = self.positions.weight
+            vectors = vectors + (places[-history.shape[1] :] if slot is None else places[slot])
         return self.norm_in(vectors)
 
     def mask(self, history: Tensor) -> Mask:

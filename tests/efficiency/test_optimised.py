@@ -116,9 +116,13 @@ def test_a_model_without_a_sampler_has_no_steps() -> None:
         Serving(small("sasrec"), steps=1)
 
 
-@pytest.mark.parametrize("name", registry.names())
-def test_padding_free_models_score_alike_without_leading_padding(name: str) -> None:
-    model = small(name, **PADDING_FREE)
+ANCHORED_IN_PADDING = {"anchor": "left_index_bug", "s2_param": "velocity_add_x0"}
+CONFIGS = [*((name, {}) for name in registry.names()), ("fave", ANCHORED_IN_PADDING)]
+
+
+@pytest.mark.parametrize(("name", "change"), CONFIGS)
+def test_padding_free_models_score_alike_without_leading_padding(name: str, change: dict[str, str]) -> None:
+    model = small(name, **PADDING_FREE | change)
     if not model.padding_free:
         pytest.skip("does not declare it")
     history, users = histories(2, 5, 3), torch.tensor([3, 0, 7])

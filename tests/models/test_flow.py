@@ -8,7 +8,8 @@ from flow_helpers import Given, histories
 from torch import Tensor
 
 from fave_bench.models.flow import (
-    anchor_prior,
+    AnchorIndex,
+    anchor_slot,
     cosmap_times,
     directional_derivative,
     endpoint,
@@ -73,42 +74,37 @@ def test_euler_from_a_fixed_start_is_the_mean_of_the_predictions() -> None:
     assert times.tolist() == pytest.approx([i / 30 * 0.999 + 0.001 for i in range(30)])
 
 
+def items_at(history: Tensor, slot: Tensor) -> Tensor:
+    """(B,) the items in slots counted from the end."""
+    return history.gather(1, slot[:, None] + history.shape[1]).squeeze(1)
+
+
 def test_the_released_anchor_of_a_short_history_is_always_padding() -> None:
     history = histories(*[10] * 200, window=50)
-    e_seq = history[..., None].expand(-1, -1, 4).float()  # a slot's vector says which item it holds
-    bug = anchor_prior(e_seq, history, StepDraw(0), rho=1.0, index="left_index_bug")
-    right = anchor_prior(e_seq, history, StepDraw(0), rho=1.0, index="valid")
-    assert (bug == 0).all()
-    assert (right > 0).all()
+    bug, right = (anchor_slot(history, StepDraw(0), index, 50) for index in ("left_index_bug", "valid"))
+    assert (items_at(history, bug) == 0).all() and set(bug.tolist()) == set(range(-50, -40))
+    assert (items_at(history, right) > 0).all()
 
 
 def test_the_valid_anchor_is_uniform_over_the_visible_items() -> None:
     history = torch.zeros(8000, 50, dtype=torch.long)
     history[:, -4:] = torch.tensor([1, 2, 3, 4])
-    e_seq = history[..., None].float()
-    anchors = anchor_prior(e_seq, history, StepDraw(1), rho=1.0, index="valid").flatten().long()
+    anchors = items_at(history, anchor_slot(history, StepDraw(1), "valid", 50))
     share = anchors.bincount(minlength=5)[1:] / len(anchors)
     assert (share - 0.25).abs().max() < 0.03
 
 
-@pytest.mark.parametrize("rho", [0.0, 0.25, 0.75, 1.0])
-def test_rho_is_the_share_of_numbers_kept(rho: float) -> None:
-    history = histories(*[50] * 400, window=50)
-    kept = anchor_prior(torch.ones(400, 50, 64), history, StepDraw(2), rho=rho, index="valid").mean().item()
-    assert kept == pytest.approx(rho, abs=0.02)
+@pytest.mark.parametrize("index", ["left_index_bug", "valid"])
+def test_an_anchor_is_where_it_is_whatever_padding_is_left_out(index: AnchorIndex) -> None:
+    history = histories(2, 5, 3, window=12)
+    whole, cut = (anchor_slot(h, StepDraw(0), index, 12) for h in (history, history[:, -5:]))
+    assert torch.equal(whole, cut)
 
 
-def test_anchor_draws_can_be_given() -> None:
-    history, e_seq = histories(3, 12), torch.randn(2, 12, 4)
-    slot, keep = torch.tensor([11, 0]), torch.tensor([[True, False, True, True]] * 2)
-    anchor = anchor_prior(e_seq, history, Given(), rho=0.5, index="valid", slot=slot, keep=keep)
-    assert torch.equal(anchor, torch.stack((e_seq[0, 11], e_seq[1, 0])) * keep)
-
-
-def test_an_empty_history_has_an_anchor_too() -> None:
-    history = torch.zeros(5, 12, dtype=torch.long)
-    for index in ("left_index_bug", "valid"):
-        assert anchor_prior(torch.ones(5, 12, 4), history, StepDraw(0), rho=1.0, index=index).shape == (5, 4)
+@pytest.mark.parametrize("index", ["left_index_bug", "valid"])
+def test_an_empty_history_has_an_anchor_too(index: AnchorIndex) -> None:
+    slot = anchor_slot(torch.zeros(5, 12, dtype=torch.long), StepDraw(0), index, 12)
+    assert ((slot >= -12) & (slot < 0)).all()
 
 
 def test_the_directional_derivative_is_the_limit_of_differences() -> None:

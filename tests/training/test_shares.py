@@ -38,6 +38,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "fave/released 1": (FLOW, "pretrain"),
     "fave/released 2": (FLOW, "finetune"),
     "fave/balanced": ({**FLOW, "key_mask": "on", "rng": "host"}, "pretrain"),
+    "fave/masked 2": ({**FLOW, "key_mask": "on"}, "finetune"),
     "fave/paper 1": (FAVE_PAPER, "pretrain"),
     "fave/paper 2": (FAVE_PAPER, "finetune"),
     "fmrec": (FLOW, "train"),
