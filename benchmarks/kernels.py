@@ -15,6 +15,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from fave_bench.efficiency.environment import device_name, resolve_device
 from fave_bench.efficiency.timing import synchronise
+from fave_bench.presets import parse_overrides
 from fave_bench.randomness import seed_of
 from fave_bench.runner import Run
 from fave_bench.spec import Spec
@@ -41,13 +42,17 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--device", default="auto")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. model.key_mask=on; repeatable"
+    )
     parser.add_argument("--steps", type=int, default=40)
     return parser.parse_args()
 
 
 def profiled(model_name: str, setting: str, stage: str, device: torch.device, arguments: argparse.Namespace) -> None:
     began = time.perf_counter()
-    run = Run(Spec(arguments.dataset, model_name, setting, precision=arguments.precision), device)
+    changes = parse_overrides(arguments.set)
+    run = Run(Spec(arguments.dataset, model_name, setting, overrides=changes, precision=arguments.precision), device)
     training, window = run.plan.training, run.plan.model_config.window
     model = run.kind(run.plan.model_config, run.sequences.num_items).to(device)
     model.fit(run.sequences, run.split)
