@@ -102,13 +102,13 @@ def test_velocity_add_x0_adds_the_start() -> None:
     assert torch.allclose(ends[1], ends[0] + x0, atol=1e-5)
 
 
-@pytest.mark.parametrize("rho", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize("rho", [0.0, 0.25, 0.75, 1.0])
 def test_the_anchor_prior_keeps_a_share_of_one_slot_s_numbers(rho: float) -> None:
     history = histories(*[12] * 400)
     model = finetuned(anchor="valid", rho_train=0.5, rho_infer=rho)
     e_seq = model.embed(history)
     start = model.prior(e_seq, history, step_draw())
-    assert (start != 0).float().mean().item() == pytest.approx(rho, abs=0.03)
+    assert (start != 0).float().mean().item() == pytest.approx(rho, abs=0.02)
     assert ((start[:, None] == e_seq) | (start == 0)[:, None]).all(-1).any(1).all()
 
 

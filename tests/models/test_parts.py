@@ -58,7 +58,7 @@ def gradients(net: Recommender) -> dict[str, Tensor]:
     }
 
 
-RELEASED_ANCHOR = {"anchor": "left_index_bug"}  # nearly always a slot of padding
+RELEASED_ANCHOR = {"anchor": "left_index_bug"}  # often a slot of padding
 STAGES: list[tuple[str, str, dict[str, Any]]] = [
     *((name, "train", {}) for name in PADDING_FREE if name != "fave"),
     ("fave", "pretrain", {}), ("fave", "finetune", {}), ("fave", "finetune", RELEASED_ANCHOR),
