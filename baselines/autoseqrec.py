@@ -181,7 +181,7 @@ class AutoSeqRec(Recommender):
 
     def encoded_graph(self) -> tuple[Tensor, Tensor]:
         """E(S) and E(Sᵀ), (V, D) each; row 0, padding, is an item without neighbours. Kept until `train` or `eval`."""
-        if self._graph is None:
+        if self._graph is None or self._graph[0].device != self.encoder.weight.device:
             weight = F.pad(self.encoder.weight, (1, 0)).T.contiguous()
             following, preceding = (
                 F.relu(matrix.times(weight) + self.encoder.bias) for matrix in (self.following, self.preceding)

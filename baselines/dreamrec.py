@@ -186,6 +186,10 @@ class DreamRec(GenerativeRecommender):
         """Positions count from the oldest visible item and padding is no key; public masks are drawn slot by slot."""
         return self.config.eval_dropout == "off"
 
+    @property
+    def recordable(self) -> bool:
+        return not self.padding_free
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         return self.diffusion_losses(batch.history, batch.target, draw=batch.draw, lengths=batch.lengths)
 

@@ -2,8 +2,8 @@
 
 Run: python benchmarks/kernels.py fave/released/finetune fmrec/released/train --dataset beauty --compile
 
-A step is timed twice: until the host has asked for it, and until the device is done. Where the two are equal, the host
-is what a step waits for.
+On a GPU the step is recorded where the trainer would record it. It is timed twice: until the host has asked for it, and
+until the device is done. Where the two are equal, the host is what a step waits for.
 """
 
 import argparse
@@ -21,10 +21,10 @@ from fave_bench.runner import Run
 from fave_bench.spec import Spec
 from fave_bench.training.compiling import CompiledStep
 from fave_bench.training.optimizer import make_optimizer
+from fave_bench.training.recorded import WARM_UP, make_step
 from fave_bench.training.samples import Samples
-from fave_bench.training.step import train_step
 
-WARM_UP, PROFILED, OPERATIONS = 4, 3, 25
+PROFILED, OPERATIONS = 3, 25
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def asked() -> argparse.Namespace:
     parser.add_argument("subject", nargs="+", help="MODEL/SETTING/STAGE")
     parser.add_argument("--dataset", default="ml-100k")
     parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+    parser.add_argument("--precision", choices=("fp32", "tf32", "bf16"), default="fp32")
     parser.add_argument("--device", default="auto")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. model.key_mask=on; repeatable"
@@ -62,14 +62,14 @@ def profiled(model_name: str, setting: str, stage: str, device: torch.device, ar
     optimizer = make_optimizer(model, training, training.stages[stage])
     batches = itertools.cycle(samples.order(0, stage, 0).split(training.batch_size)[:-1])
     count, execution = itertools.count(), CompiledStep(model, wanted=arguments.compile)
+    size, precision = training.batch_size, training.precision
+    take = make_step(model, training.stages[stage], optimizer, execution, size=size, precision=precision)
 
     def steps(number: int) -> None:
         for _ in range(number):
-            batch = samples.batch(next(batches), seed_of(0, stage, 0, next(count)))
-            with execution:
-                train_step(model, batch, training.stages[stage], optimizer, precision=training.precision)
+            take(samples.batch(next(batches), seed_of(0, stage, 0, next(count))))
 
-    steps(WARM_UP)
+    steps(WARM_UP + 1)
     synchronise(device)
     ready = time.perf_counter()
     steps(arguments.steps)

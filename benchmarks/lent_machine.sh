@@ -1,4 +1,4 @@
-# What gpu.sh and slice.sh begin with: a machine that is lent for minutes, and may have no package index.
+# What gpu.sh, slice.sh and smoke.sh begin with: a machine that is lent for minutes, and may have no package index.
 # Installs the wheels of .wheels/ where there are any, reads data from .data/ unless FAVE_BENCH_DATA says where, and takes
 # up what was compiled on another machine of its kind from .compiled/.
 set -uo pipefail

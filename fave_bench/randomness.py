@@ -87,9 +87,9 @@ class UserDraw:
 
 @lru_cache(maxsize=4)
 def _bank(law: str, seed: int, device: str) -> Tensor:
-    generator = torch.Generator(device).manual_seed(seed_of("bank", law, seed))
+    generator = torch.Generator().manual_seed(seed_of("bank", law, seed))  # on the host: the same for every device
     sample = torch.randn if law == "normal" else torch.rand
-    return sample(BANK_SIZE, generator=generator, device=device)
+    return sample(BANK_SIZE, generator=generator).to(device)
 
 
 def _mix(x: Tensor) -> Tensor:

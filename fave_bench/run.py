@@ -10,7 +10,7 @@ from fave_bench import launcher
 from fave_bench.cli import Parser, add_device, add_json, add_results, entry, say
 from fave_bench.engines import Engine, add_engine, chosen
 from fave_bench.errors import UsageError
-from fave_bench.worklist import add_look_steps
+from fave_bench.worklist import add_look_steps, add_precision
 
 if TYPE_CHECKING:
     from fave_bench.distributed import World
@@ -35,7 +35,7 @@ def parser() -> Parser:
     p.add_argument("--time-budget", type=float, metavar="SECONDS", help="stop training after this long; marks the run")
     p.add_argument("--quick", action="store_true", help="the preset's tuning for short budgets, as profile quick uses")
     p.add_argument("--compile", action="store_true", help="compile the training step: minutes to begin, faster after")
-    p.add_argument("--precision", choices=("fp32", "bf16"), help="of training, instead of the preset's")
+    add_precision(p)
     add_look_steps(p)
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. model.steps=1; repeatable")
     p.add_argument("--repeat", metavar="KEY", help="instead: do a recorded run again, and say whether it agrees")

@@ -19,7 +19,7 @@ from fave_bench.data.items import genre_matrix
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import SPLITS, Split
 from fave_bench.distributed import ALONE, World
-from fave_bench.efficiency.environment import describe, device_name, has_bf16, require_compiler
+from fave_bench.efficiency.environment import describe, device_name, has_bf16, require_compiler, require_tf32
 from fave_bench.efficiency.serving import Serving
 from fave_bench.errors import BenchError, UsageError, unknown
 from fave_bench.evaluation.diversity import diversity_of
@@ -93,6 +93,8 @@ class Run:
             precision=spec.precision,
             look_steps=spec.look_steps,
         )
+        if self.plan.training.precision == "tf32":
+            require_tf32(device)
         self.kind = registry.load(spec.model)
         if self.plan.training.look_steps and not issubclass(self.kind, GenerativeRecommender):
             raise UsageError(f"look_steps: {spec.model} has no sampler to take steps with; leave it out")

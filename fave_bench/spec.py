@@ -32,7 +32,7 @@ class Spec:
     compiled: bool = False
     """Compile the training step: the same mathematics, so no part of the key."""
     precision: str | None = None
-    """`fp32` or `bf16` for training; None is the preset's."""
+    """`fp32`, `tf32` or `bf16` for training; None is the preset's."""
     look_steps: int | None = None
     """Sampler steps at looks at validation; None is the model's own number."""
 

@@ -8,6 +8,7 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fave_bench.cli import add_device, add_json, add_results, say
@@ -39,7 +40,16 @@ def add_speed(parser: argparse.ArgumentParser) -> None:
         help="compiled training steps, in bf16 where the device has instructions for it, for the models that can be "
         "compiled: FAVE in half the time on such a CPU",
     )
+    add_precision(parser)
     add_look_steps(parser)
+
+
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--precision",
+        choices=("fp32", "tf32", "bf16"),
+        help="of training, instead of the preset's; tf32 on a GPU alone, in whose matrix products it is fast",
+    )
 
 
 def add_look_steps(parser: argparse.ArgumentParser) -> None:
@@ -54,8 +64,10 @@ def add_look_steps(parser: argparse.ArgumentParser) -> None:
 
 def in_a_hurry(specs: "Sequence[Spec]", arguments: argparse.Namespace) -> "list[Spec]":
     """The runs as the options of `add_speed` want them."""
-    looking = [spec.looking_in(arguments.look_steps) for spec in specs]
-    return [spec.fast() for spec in looking] if arguments.fast else looking
+    hurried = [spec.looking_in(arguments.look_steps) for spec in specs]
+    if arguments.fast:
+        hurried = [spec.fast() for spec in hurried]
+    return [replace(spec, precision=arguments.precision) for spec in hurried] if arguments.precision else hurried
 
 
 def add_study(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 import zipfile
+from argparse import Namespace
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,7 @@ from fave_bench.runner import Run, suited
 from fave_bench.slices import unsuited
 from fave_bench.spec import Spec
 from fave_bench.studies.catalogue import Order, campaign_order, families
+from fave_bench.worklist import in_a_hurry
 
 CPU = torch.device("cpu")
 
@@ -75,6 +77,17 @@ def test_fast_is_compiled_bf16_for_what_can_be_compiled_and_nothing_else():
     fave, sasrec = Spec("ml-100k", "fave"), Spec("ml-100k", "sasrec")
     assert (fave.fast().compiled, fave.fast().precision) == (True, "bf16")
     assert sasrec.fast() == sasrec
+
+
+def test_a_precision_that_is_asked_for_is_that_of_fast_runs_too():
+    arguments = Namespace(look_steps=None, fast=True, precision="tf32")
+    (fave,) = in_a_hurry([Spec("ml-100k", "fave")], arguments)
+    assert (fave.compiled, fave.precision) == (True, "tf32")
+
+
+def test_tf32_is_for_a_gpu(arguments, capsys):
+    assert ending(campaign.main, [*arguments, "--models", "sasrec", "--precision", "tf32"]) == 1
+    assert "precision tf32: a GPU multiplies in it, and this run is on cpu; give fp32" in capsys.readouterr().err
 
 
 def test_precision_is_part_of_the_key_and_compiling_is_not(monkeypatch):

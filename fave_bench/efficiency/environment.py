@@ -59,6 +59,12 @@ def require_compiler(device: torch.device) -> None:
         raise BenchError("--compile: there is no C++ compiler here (c++, g++ or clang++); leave the option out")
 
 
+def require_tf32(device: torch.device) -> None:
+    """Raise BenchError where products of matrices cannot be computed in tf32."""
+    if device.type != "cuda":
+        raise BenchError(f"precision tf32: a GPU multiplies in it, and this run is on {device}; give fp32")
+
+
 def describe(device: torch.device) -> Facts:
     """The environment of a run on `device`: hardware, software and the flags that move numbers."""
     return {

@@ -7,7 +7,6 @@ from functools import cache
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor
 
 from fave_bench.cli import say
 from fave_bench.data.splits import leave_one_out
@@ -17,16 +16,18 @@ from fave_bench.efficiency.subjects import Subject, subjects
 from fave_bench.efficiency.timing import once
 from fave_bench.measure import Request
 from fave_bench.models import registry
+from fave_bench.models.contract import Batch
 from fave_bench.records.measurements import TrainingRow
 from fave_bench.training.compiling import CompiledStep
 from fave_bench.training.config import Stage
 from fave_bench.training.optimizer import make_optimizer
+from fave_bench.training.recorded import WARM_UP, make_step
 from fave_bench.training.samples import Samples
-from fave_bench.training.step import train_step
+from fave_bench.training.step import Terms, train_step
 
 Precision = Literal["fp32", "bf16"]
-WARM_UP, LEAST = 2, 5
-"""Steps before timing begins, and steps timed at least."""
+LEAST = 5
+"""Steps that are timed at least."""
 SIDE = 2048
 """Of the square matrices whose product stands for the device's peak."""
 
@@ -71,15 +72,14 @@ def _row(subject: Subject, name: str, stage: Stage, precision: Precision, reques
 
     execution = CompiledStep(model, wanted=request.compiled)
 
-    def step() -> dict[str, Tensor]:
-        batch = samples.batch(next(batches), next(count))
-        return train_step(model, batch, stage, optimizer, precision=precision)
+    def batch() -> Batch:
+        return samples.batch(next(batches), next(count))
 
-    def executed() -> dict[str, Tensor]:
-        with execution:
-            return step()
+    def step() -> Terms:
+        return train_step(model, batch(), stage, optimizer, precision=precision)
 
-    seconds = _timed(executed, request)
+    taken = make_step(model, stage, optimizer, execution, size=training.batch_size, precision=precision)
+    seconds = _timed(lambda: taken(batch()), request)
     size, median = min(training.batch_size, len(samples)), statistics.median(seconds)
     return TrainingRow.model_validate(
         subject.labels
@@ -99,7 +99,7 @@ def _row(subject: Subject, name: str, stage: Stage, precision: Precision, reques
 
 def _timed(step: Callable[[], object], request: Request) -> list[float]:
     """Seconds of each step: at least `LEAST` of them, and at least the time asked for."""
-    for _ in range(WARM_UP):
+    for _ in range(WARM_UP + 1):
         step()
     seconds: list[float] = []
     while len(seconds) < LEAST or sum(seconds) < request.seconds:

@@ -109,6 +109,12 @@ class Recommender(nn.Module):
         return False
 
     @property
+    def recordable(self) -> bool:
+        """Whether a training step launches the same kernels whatever a batch of its size holds, so that a CUDA graph of
+        one step can take the others. Not where a batch is cut to its lengths, or numbers are drawn on the host."""
+        return False
+
+    @property
     def training_method(self) -> str:
         """Name of the method, of tensors or `Dual`s, in which the present stage's steps spend their time, for a trainer
         that compiles it. Empty: there is none, or it cannot be compiled."""

@@ -103,6 +103,10 @@ class NoisyEncoder(GenerativeRecommender):
         return self.config.key_mask == "on"
 
     @property
+    def recordable(self) -> bool:
+        return not self.padding_free and self.config.rng == "device"
+
+    @property
     def training_method(self) -> str:
         return "encode"
 

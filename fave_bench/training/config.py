@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Precision = Literal["fp32", "tf32", "bf16"]
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -48,8 +50,9 @@ class Training(_Frozen):
     batch_size: int = Field(512, ge=1)
     optimizer: Literal["adam", "adamw"] = "adam"
     betas: tuple[float, float] = (0.9, 0.999)
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """bf16 runs the forward pass under autocast; reference numbers are fp32."""
+    precision: Precision = "fp32"
+    """Of steps; looks and ranks are fp32 always, and so are reference numbers. tf32, for a CUDA device, rounds what is
+    multiplied in matrix products to ten bits of mantissa; bf16 runs the forward pass under autocast."""
     look_steps: int | None = Field(None, ge=1, exclude_if=lambda steps: steps is None)
     """Sampler steps at looks at validation; None: the model's own number, in which the end is ranked always. Written
     where it is a number, as records from before it are without it."""

@@ -30,9 +30,9 @@ from fave_bench.training.ends import StageEnds
 from fave_bench.training.gradients import GradientSum
 from fave_bench.training.optimizer import make_optimizer, set_learning_rate
 from fave_bench.training.progress import Progress
+from fave_bench.training.recorded import Step, make_step
 from fave_bench.training.samples import Samples
 from fave_bench.training.saved import Saved, require_like, require_state_of
-from fave_bench.training.step import train_step
 from fave_bench.training.stopping import EarlyStopping, Metrics
 from fave_bench.working_time import working_time
 
@@ -91,7 +91,7 @@ class _Progressing:
     name: str
     stage: Stage
     optimizer: Optimizer
-    add_up: GradientSum
+    take: Step
     execution: CompiledStep
     stopping: EarlyStopping
     best: State
@@ -190,7 +190,12 @@ class Trainer:
         stage = self.training.stages[name]
         self.model.zero_grad()  # what this stage freezes keeps the last one's gradients, and clipping would count them
         optimizer = make_optimizer(self.model, self.training, stage)
-        how = (optimizer, GradientSum(self.world, self.model), CompiledStep(self.model, wanted=self.compiled))
+        execution = CompiledStep(self.model, wanted=self.compiled)
+        take = make_step(
+            self.model, stage, optimizer, execution, size=self.training.batch_size, precision=self.training.precision,
+            add_up=GradientSum(self.world, self.model), alone=self.world.size == 1,
+        )  # fmt: skip
+        how = (optimizer, take, execution)
         if not saved or not self.path:
             return _Progressing(name, stage, *how, EarlyStopping(stage), self._weights())
         with checkpoint.applying(self.path):
@@ -236,10 +241,9 @@ class Trainer:
             set_learning_rate(at.optimizer, at.stage, at.epoch, at.epoch * len(chunks) + at.step)
             share = Share.of(self.world.rank, self.world.size, len(rows))
             batch = self.samples.batch(rows, seed_of(self.seed, at.name, at.epoch, at.step), share)
-            precision, began = self.training.precision, working_time()
+            began = working_time()
             try:
-                with at.execution:
-                    terms = train_step(self.model, batch, at.stage, at.optimizer, precision=precision, add_up=at.add_up)
+                terms = at.take(batch)
             except torch.OutOfMemoryError:
                 raise BenchError(self._too_large(at.name)) from None
             for term, value in terms.items():

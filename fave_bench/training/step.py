@@ -1,6 +1,7 @@
 """One optimiser step: losses, gradients, clipping, update."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -34,15 +35,27 @@ def train_step(
 def gradients(model: Recommender, batch: Batch, *, precision: str = "fp32") -> Terms:
     """Add the batch's gradients, or what a share of it has in the whole batch's, and return the detached terms."""
     torch.manual_seed(batch.draw.seed)  # dropout has no generator argument: it draws from the global one
-    with (
-        working_on(batch.share),
-        torch.autocast(batch.history.device.type, torch.bfloat16, enabled=precision == "bf16"),
-    ):
-        terms = model.losses(batch)
-    if batch.share:
-        terms = {name: _weight(model, batch, name) * term for name, term in terms.items()}
-    torch.stack(list(terms.values())).sum().backward()
+    with _products(precision):
+        with (
+            working_on(batch.share),
+            torch.autocast(batch.history.device.type, torch.bfloat16, enabled=precision == "bf16"),
+        ):
+            terms = model.losses(batch)
+        if batch.share:
+            terms = {name: _weight(model, batch, name) * term for name, term in terms.items()}
+        torch.stack(list(terms.values())).sum().backward()
     return {term: value.detach() for term, value in terms.items()}
+
+
+@contextmanager
+def _products(precision: str) -> Iterator[None]:
+    """fp32 products of matrices in tf32 where that is asked for."""
+    usual = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else usual)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(usual)
 
 
 def _weight(model: Recommender, batch: Batch, term: str) -> float:

@@ -18,8 +18,10 @@ from fave_bench.evaluation.ranks import rank_phase
 from fave_bench.models import registry
 from fave_bench.randomness import UserDraw
 from fave_bench.records import Record, Store
+from fave_bench.training.compiling import CompiledStep
 from fave_bench.training.config import Stage, Training
-from fave_bench.training.optimizer import make_optimizer
+from fave_bench.training.optimizer import make_optimizer, set_learning_rate
+from fave_bench.training.recorded import RecordedStep, make_step
 from fave_bench.training.samples import Samples
 from fave_bench.training.step import train_step
 
@@ -58,6 +60,7 @@ def test_a_recorded_graph_answers_as_eager_calls_do(name: str) -> None:
         assert torch.allclose(*lists, rtol=1e-4, atol=1e-4)  # equal scores may trade places
 
 
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")
 @pytest.mark.parametrize("name", [name for name in registry.names() if registry.load(name).samples != "none"])
 def test_a_training_step_never_waits_for_the_device(name: str) -> None:
     model = small(name).cuda().train()
@@ -70,6 +73,34 @@ def test_a_training_step_never_waits_for_the_device(name: str) -> None:
             train_step(model, batch, Stage(clip_norm=1.0), optimizer)
         finally:
             torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"), [("fave", "pretrain"), ("fave", "finetune"), ("fmrec", "train"), ("diffurec", "train")]
+)
+def test_recorded_steps_are_those_of_the_trainer(name: str, stage: str) -> None:
+    """Loss by loss, with dropout and noise, at a changing rate, and around a smaller batch."""
+    losses, weights = [], []
+    for recording in (False, True):
+        model = small(name).cuda().train()
+        model.enter_stage(stage)
+        assert model.recordable
+        samples = Samples(SEQUENCES, SPLIT, model.samples, 12, torch.device("cuda"))
+        optimizer, how = make_optimizer(model, Training(), Stage()), Stage(clip_norm=1.0)
+        take = make_step(model, how, optimizer, CompiledStep(model, wanted=False), size=16, alone=recording)
+        assert isinstance(take, RecordedStep) == recording
+        found = []
+        for number, rows in enumerate(torch.arange(16 * 7).split(16)):
+            set_learning_rate(optimizer, Stage(decay_every=1), epoch=number // 6, step=number)
+            rows = rows[: 9 if number == 5 else 16]
+            found.append(take(samples.batch(rows, seed=number)))
+        losses.append([{term: value.item() for term, value in terms.items()} for terms in found])
+        weights.append(torch.cat([weight.detach().flatten() for weight in model.parameters()]))
+    for plain, recorded in zip(*losses, strict=True):
+        assert recorded == pytest.approx(plain, rel=1e-3)
+    assert (
+        (weights[0] - weights[1]).abs() < 1e-5
+    ).float().mean() > 0.95  # Adam makes a step of a rounding, here and there
 
 
 def trained(folder: Path, *options: str) -> Record:
@@ -88,8 +119,9 @@ def test_a_run_is_recorded_with_the_device_it_ran_on(name: str, tmp_path: Path) 
     assert record.environment["device_type"] == "cuda"
 
 
-@pytest.mark.parametrize("options", [["--precision", "bf16"], ["--compile"]])
-def test_fave_trains_in_half_precision_and_compiled(options: list[str], tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # the compiler's own
+@pytest.mark.parametrize("options", [["--precision", "bf16"], ["--precision", "tf32"], ["--compile"]])
+def test_fave_trains_in_other_precisions_and_compiled(options: list[str], tmp_path: Path) -> None:
     record = trained(tmp_path, "--model", "fave", *options)
     assert {look.stage for look in record.training.curve} == {"pretrain", "finetune"}
 
