@@ -90,9 +90,9 @@ def test_recorded_steps_are_those_of_the_trainer(name: str, stage: str) -> None:
         take = make_step(model, how, optimizer, CompiledStep(model, wanted=False), size=16, alone=recording)
         assert isinstance(take, RecordedStep) == recording
         found = []
-        for number, rows in enumerate(torch.arange(16 * 7).split(16)):
-            set_learning_rate(optimizer, Stage(decay_every=1), epoch=number // 6, step=number)
-            rows = rows[: 9 if number == 5 else 16]
+        for number, rows in enumerate(torch.arange(16 * 6).split(16)):
+            set_learning_rate(optimizer, Stage(decay_every=1), epoch=number // 5, step=number)
+            rows = rows[: 9 if number == 4 else 16]
             found.append(take(samples.batch(rows, seed=number)))
         losses.append([{term: value.item() for term, value in terms.items()} for terms in found])
         weights.append(torch.cat([weight.detach().flatten() for weight in model.parameters()]))
