@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What ten minutes of a GPU go to, in one call, as another may not be had:
-#   benchmarks/gpu.sh SECONDS OUT
+#   benchmarks/gpu.sh SECONDS OUT [options of ablate, such as --seeds 1]
 # Trains FAVE on Beauty, whose 116 MB of weights are too large to be brought away half trained: stage 1 once, then what Table 2
 # leaves out of stage 2, and what needs the weights; then the quirks of the public code that stage 2 alone has. The suite's
 # CUDA tests run beside the beginning, which is given up where recorded steps prove wrong, and what is left goes to latency.
@@ -26,7 +26,7 @@ tested() { # NAME OPTIONS: the suite's CUDA tests
 }
 told() { tail -n +1 "$out"/*.log >"$out/log" && rm "$out"/*.log; }
 
-slice table2 &
+slice table2 "$@" &
 training=$!
 if ! tested recorded -n 0 -k recorded_steps; then
     pkill -f '^python3 -m fave_bench.ablate' && wait $training
@@ -39,7 +39,7 @@ wait $training
 for what in steps trajectories priors; do
     (($(left) > latency)) && measured beauty fave --what $what
 done
-(($(left) > latency)) && slice fidelity --family fidelity --variants "A3 an item anchors" "A2 f is the endpoint" \
+(($(left) > latency)) && slice fidelity "$@" --family fidelity --variants "A3 an item anchors" "A2 f is the endpoint" \
     "A2 x0 is added" "A8 cross-entropy on f" "A7 the model's tangent" "stage 2 moves nothing" "A5 30 steps at the end"
 wait
 for model in fave fmrec diffurec; do

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # One slice of a campaign on a lent machine:
 #   benchmarks/slice.sh SECONDS OUT [options of run_all.sh]
-# Spends SECONDS on what --plan lists next, and leaves OUT/slice.zip for `python -m fave_bench.merge`. A GPU wants several
-# runs side by side: --jobs 5 --fast.
+# Spends SECONDS on what --plan lists next, and leaves OUT/slice.zip for `python -m fave_bench.merge`. On a GPU steps are in
+# tf32 with --precision tf32, and --jobs 2 fills the time in which one run looks at validation.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 source benchmarks/lent_machine.sh
 

@@ -151,6 +151,13 @@ def test_each_device_has_its_own_panel_and_protocols_differ() -> None:
     assert len(figure.axes) == 2
 
 
+def test_a_device_with_a_single_point_has_no_panel_beside_one_that_compares() -> None:
+    times = newest_latency([measurement(*TIMES), measurement(latency("plain", 7.0), device="other")])
+    both = [make_record(**PLAIN), make_record(**FLOW)]
+    panels = collect(both, times, {}, Overall({}, ""), protocol="released", execution="optimised")
+    assert [str(panel.place) for panel in panels] == ["test device · 2 threads"]
+
+
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     add_run(Store(tmp_path / "results"), **PLAIN)

@@ -60,6 +60,10 @@ class Panel:
     """Labels of rows that have accuracy and no latency here."""
 
     @property
+    def size(self) -> int:
+        return sum(len(curve.points) for curve in self.curves)
+
+    @property
     def front(self) -> list[Point]:
         """The best trade-offs, by rising latency. Runs cut short by a budget take no part, as in Table 1."""
         points = [point for curve in self.curves if not curve.line.truncated for point in curve.points]
@@ -88,14 +92,18 @@ def collect(
     protocol: str,
     execution: Execution,
 ) -> list[Panel]:
-    """A panel per dataset and device that have a row with both accuracy and latency; datasets as in Table 1."""
+    """A panel per dataset and device that have a row with both accuracy and latency; datasets as in Table 1.
+
+    A device that has a single point, which compares nothing, has no panel beside others of its dataset.
+    """
     chosen = main_rows(record for record in records if record.protocols == versions())
     panels = []
     for board in boards(chosen, (), papers):
+        found = []
         for place, rows in latency.items():
             usable = [row for row in rows if row.batch_size == SINGLE and row.execution == execution]
-            panel = _panel(board, place, usable, in_steps, protocol)
-            panels += [panel] if panel.curves else []
+            found.append(_panel(board, place, usable, in_steps, protocol))
+        panels += [panel for panel in found if panel.size > 1] or [panel for panel in found if panel.size]
     return panels
 
 

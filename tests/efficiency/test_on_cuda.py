@@ -119,7 +119,7 @@ def test_a_run_is_recorded_with_the_device_it_ran_on(name: str, tmp_path: Path) 
     assert record.environment["device_type"] == "cuda"
 
 
-@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # the compiler's own
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning", "ignore:The .grad attribute")  # the compiler's own
 @pytest.mark.parametrize("options", [["--precision", "bf16"], ["--precision", "tf32"], ["--compile"]])
 def test_fave_trains_in_other_precisions_and_compiled(options: list[str], tmp_path: Path) -> None:
     record = trained(tmp_path, "--model", "fave", *options)
