@@ -188,7 +188,7 @@ class DreamRec(GenerativeRecommender):
 
     @property
     def recordable(self) -> bool:
-        return not self.padding_free
+        return self.null.is_cuda or not self.padding_free
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         return self.diffusion_losses(batch.history, batch.target, draw=batch.draw, lengths=batch.lengths)
@@ -198,7 +198,7 @@ class DreamRec(GenerativeRecommender):
         t: Tensor | None = None, noise: Tensor | None = None, without: Tensor | None = None,
     ) -> dict[str, Tensor]:  # fmt: skip
         """history (B, L), target (B,). What is not given (times (B,), noise (B, d), unguided rows (B,)) is drawn."""
-        parts = split(history, padding_free=self.padding_free, lengths=lengths)
+        parts = split(history, padding_free=self.padding_free and not self.recordable, lengths=lengths)
         x0, h = self.items(target), torch.cat([self.guide(part.history, draw) for part in in_turn(parts)])
         t = self.noising.times(len(x0), draw) if t is None else t
         x_t = self.noising(x0, t, draw.normal(*x0.shape) if noise is None else noise)

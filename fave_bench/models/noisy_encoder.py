@@ -104,7 +104,7 @@ class NoisyEncoder(GenerativeRecommender):
 
     @property
     def recordable(self) -> bool:
-        return not self.padding_free and self.config.rng == "device"
+        return self.config.rng == "device" and (self.items.weight.is_cuda or not self.padding_free)
 
     @property
     def training_method(self) -> str:
@@ -127,8 +127,11 @@ class NoisyEncoder(GenerativeRecommender):
     def embedded(
         self, history: Tensor, draw: Draw, *, lengths: Tensor | None = None, noise: Tensor | None = None
     ) -> list[Embedded]:
-        """A training batch (B, L) in parts, each with its ε from `noise` (B, L, d), or drawn for its slots alone."""
-        parts = split(history, padding_free=self.padding_free, lengths=lengths)
+        """A training batch (B, L) in parts, each with its ε from `noise` (B, L, d), or drawn for its slots alone.
+
+        A GPU works on whole windows: it saves more time where steps are recorded than where they leave padding out.
+        """
+        parts = split(history, padding_free=self.padding_free and not self.recordable, lengths=lengths)
         drawn = self.lambda_draw(draw)
         return [
             Embedded(

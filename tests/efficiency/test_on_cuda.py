@@ -75,17 +75,18 @@ def test_a_training_step_never_waits_for_the_device(name: str) -> None:
             torch.cuda.set_sync_debug_mode("default")
 
 
+@pytest.mark.parametrize("settings", [{}, {"key_mask": "on"}], ids=["padded", "padding-free"])
 @pytest.mark.parametrize(
     ("name", "stage"), [("fave", "pretrain"), ("fave", "finetune"), ("fmrec", "train"), ("diffurec", "train")]
 )
-def test_recorded_steps_are_those_of_the_trainer(name: str, stage: str) -> None:
+def test_recorded_steps_are_those_of_the_trainer(name: str, stage: str, settings: dict[str, str]) -> None:
     """Loss by loss, with dropout and noise, at a changing rate, and around a smaller batch."""
     losses, weights = [], []
     for recording in (False, True):
-        model = small(name).cuda().train()
+        model = small(name, **settings).cuda().train()
         model.enter_stage(stage)
         assert model.recordable
-        samples = Samples(SEQUENCES, SPLIT, model.samples, 12, torch.device("cuda"))
+        samples = Samples(SEQUENCES, SPLIT, model.samples, 12, torch.device("cuda"), sort=model.padding_free)
         optimizer, how = make_optimizer(model, Training(), Stage()), Stage(clip_norm=1.0)
         take = make_step(model, how, optimizer, CompiledStep(model, wanted=False), size=16, alone=recording)
         assert isinstance(take, RecordedStep) == recording

@@ -63,6 +63,23 @@ def test_a_recordable_model_takes_the_same_step_whatever_the_batch(name: str, st
     assert len(short) > 50 and short == others
 
 
+@pytest.mark.parametrize("name", ["fave", "diffurec", "dreamrec"])
+def test_on_a_gpu_one_that_needs_no_padding_takes_it_along_at_no_change(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a CPU would, were it one: the same operations for all batches, and the losses of a batch that is cut."""
+    model = small(name, **PADDING_FREE, lambda_noise="mean").train()
+    assert not model.recordable
+    samples = Samples(SEQUENCES, SPLIT, model.samples, 12, torch.device("cpu"), sort=True)
+    cut = gradients(model, samples.batch(torch.arange(8), 1))
+    monkeypatch.setattr(type(model), "recordable", True)
+    whole = gradients(model, samples.batch(torch.arange(8), 1))
+    assert {term: value.item() for term, value in whole.items()} == pytest.approx(
+        {term: value.item() for term, value in cut.items()}, rel=1e-4
+    )
+    assert operations(model, torch.arange(8), 1) == operations(model, torch.arange(60, 68), 2)
+
+
 @pytest.mark.parametrize("name", ["fave", "sasrec"])
 def test_one_that_is_cut_to_its_lengths_does_not(name: str) -> None:
     model = small(name, **PADDING_FREE)
