@@ -1,11 +1,8 @@
 # What gpu.sh, slice.sh and smoke.sh begin with: a machine that is lent for minutes, and may have no package index.
-# Installs the wheels of .wheels/ where there are any, reads data from .data/ unless FAVE_BENCH_DATA says where, and takes
-# up what was compiled on another machine of its kind from .compiled/.
+# Installs the wheels of .wheels/ where there are any, and reads data from .data/ unless FAVE_BENCH_DATA says where.
 set -uo pipefail
 export MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
-export FAVE_BENCH_DATA=${FAVE_BENCH_DATA:-$PWD/.data} PYTHONUNBUFFERED=1
-export PYTHONPATH=$PWD TORCHINDUCTOR_CACHE_DIR=/tmp/fave-bench-compiled
-mkdir -p "$TORCHINDUCTOR_CACHE_DIR"
+export FAVE_BENCH_DATA=${FAVE_BENCH_DATA:-$PWD/.data} PYTHONUNBUFFERED=1 PYTHONPATH=$PWD
 
 if (($# < 2)); then
     sed -n '2,/^[^#]/s/^# \?//p' "$0" >&2
@@ -20,7 +17,4 @@ if compgen -G '.wheels/*.whl' >/dev/null; then
     site=$(mktemp -d)
     python3 -m pip install -q --no-index --no-deps --no-compile --target "$site" .wheels/*.whl || exit 1
     export PYTHONPATH=$site:$PYTHONPATH
-fi
-if compgen -G '.compiled/compiled.tgz.*' >/dev/null; then
-    cat .compiled/compiled.tgz.* | tar xz -C /tmp
 fi
