@@ -14,7 +14,8 @@ import pytest
 from processes import be, ended, free_port, small_world, start_verb
 
 from fave_bench.records import Record, Store
-from fave_bench.training import loop
+from fave_bench.training import checkpoint as checkpoints
+from fave_bench.training import recorded
 
 FAVE = ["--dataset", "mine", "--model", "fave"]
 KEYS = ("key_value.bias", "qkv.bias")
@@ -91,7 +92,7 @@ def test_two_processes_make_the_record_of_one(world, arguments):
 
 def slow(seconds: float, begun: Path, rank: int) -> None:
     """From now on every step takes so long, and the second process says that its first has begun."""
-    step = loop.train_step
+    step = recorded.train_step
 
     def slower(*arguments, **options):
         if rank == 1:
@@ -99,7 +100,7 @@ def slow(seconds: float, begun: Path, rank: int) -> None:
         time.sleep(seconds)
         return step(*arguments, **options)
 
-    loop.train_step = slower
+    recorded.train_step = slower
 
 
 @pytest.mark.parametrize(("told", "then"), [((1,), 3), ((0, 1), 1)], ids=["one, then three", "both, then one"])
@@ -114,7 +115,7 @@ def test_a_signal_to_any_stops_all_and_any_number_goes_on(world, told, then):
     assert [ended(process) for process in processes] == [143, 143]
     assert [line for line in said(world) if "stopped; the same command goes on" in line] == said(world)
     (checkpoint,) = (world / "results" / ".work").rglob("*.pt")
-    assert loop.checkpoint.load(checkpoint)["step"] == 1
+    assert checkpoints.load(checkpoint)["step"] == 1
     assert ends(world, SASREC, "alone", processes=1) == [0]
     assert ends(world, SASREC, "results", processes=then) == [0] * then
     assert_same(world / "results", world / "alone", processes=then)
@@ -138,7 +139,7 @@ def break_down(rank: int) -> None:
         def broken(*_, **__):
             raise MemoryError("no memory for this step")
 
-        loop.train_step = broken
+        recorded.train_step = broken
 
 
 @pytest.mark.parametrize(("arguments", "code", "sentence"), [

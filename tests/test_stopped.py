@@ -12,7 +12,8 @@ from processes import ended, small_world, start_verb
 from fave_bench import runner
 from fave_bench.evaluation import ranks
 from fave_bench.records import Store
-from fave_bench.training import loop
+from fave_bench.training import checkpoint as checkpoints
+from fave_bench.training import recorded
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 CAMPAIGN = ["--datasets", "mine", "--models", "sasrec"]
@@ -26,14 +27,14 @@ def world(tmp_path: Path) -> Path:
 
 def every_step_takes(seconds: float, begun: Path) -> None:
     """From now on, and `begun` says that the first has begun."""
-    step = loop.train_step
+    step = recorded.train_step
 
     def slow(*arguments, **options):
         begun.touch()
         time.sleep(seconds)
         return step(*arguments, **options)
 
-    loop.train_step = slow
+    recorded.train_step = slow
 
 
 def every_tile_of_test_users_takes(seconds: float, begun: Path) -> None:
@@ -56,7 +57,7 @@ def no_step_is_taken() -> None:
     def never(*arguments, **options):
         raise AssertionError("a step was taken")
 
-    loop.train_step = never
+    recorded.train_step = never
 
 
 def started(verb: str, arguments: list[str], world: Path, seconds: float, slow=every_step_takes):
@@ -84,7 +85,7 @@ def test_a_signal_ends_the_step_and_keeps_a_checkpoint_to_go_on_from(world, numb
     said = (world / "said").read_text()
     assert "the same command goes on from" in said and "Traceback" not in said
     (checkpoint,) = (world / "results" / ".work").rglob("*.pt")
-    assert loop.checkpoint.load(checkpoint)["step"] == 1, "the step that had begun was taken, and no other"
+    assert checkpoints.load(checkpoint)["step"] == 1, "the step that had begun was taken, and no other"
     assert contents(world / "results") == {}
     there = [*arguments, "--device", "cpu", "--results"]
     assert ended(start_verb(verb, [*there, str(world / "results")], world)) == 0

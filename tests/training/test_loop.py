@@ -14,7 +14,7 @@ from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import leave_one_out
 from fave_bench.errors import BenchError
 from fave_bench.models.contract import Batch, ModelConfig, Recommender
-from fave_bench.training import checkpoint, loop
+from fave_bench.training import checkpoint, loop, recorded
 from fave_bench.training.config import Stage, Training
 from fave_bench.training.loop import Outcome, Stopped, Trainer
 from fave_bench.training.samples import Samples
@@ -166,7 +166,7 @@ def test_the_budget_ends_training_and_marks_the_run(sequences):
 
 
 def test_seconds_are_those_of_steps_without_looks_and_without_the_time_the_process_was_held(sequences, monkeypatch):
-    clock, step, numbers = WorkingTime(), loop.train_step, count(1)
+    clock, step, numbers = WorkingTime(), recorded.train_step, count(1)
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(loop, "working_time", clock)
@@ -182,7 +182,7 @@ def test_seconds_are_those_of_steps_without_looks_and_without_the_time_the_proce
         now[0] += 50
         return fake_metrics(0.5)
 
-    monkeypatch.setattr(loop, "train_step", timed)
+    monkeypatch.setattr(recorded, "train_step", timed)
     clock()
     outcome = trainer(sequences, TRAINING, look).run()
     assert next(numbers) - 1 == 16 and outcome.seconds == 15
@@ -191,7 +191,7 @@ def test_seconds_are_those_of_steps_without_looks_and_without_the_time_the_proce
 
 def test_the_first_compiled_step_of_a_stage_costs_no_budget(sequences, monkeypatch):
     """It waits for the compiler, often longer than a budget of a minute."""
-    clock, step, now, waits = WorkingTime(), loop.train_step, [0.0], iter((90, 0, 0, 60))
+    clock, step, now, waits = WorkingTime(), recorded.train_step, [0.0], iter((90, 0, 0, 60))
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(loop, "working_time", clock)
     monkeypatch.setattr(torch, "compile", lambda function, dynamic: function)
@@ -200,7 +200,7 @@ def test_the_first_compiled_step_of_a_stage_costs_no_budget(sequences, monkeypat
         now[0] += 1 + next(waits, 0)
         return step(*arguments, **options)
 
-    monkeypatch.setattr(loop, "train_step", timed)
+    monkeypatch.setattr(recorded, "train_step", timed)
     stages = {"first": Stage(epochs=4, budget_share=1), "second": Stage(epochs=4, budget_share=2)}
     training = TRAINING.model_copy(update={"stages": stages, "time_budget": 6})
     clock()
