@@ -177,7 +177,7 @@ class GeluTangent(Function):
 def bent(x: Tensor, dx: Tensor, grad: Tensor) -> Tensor:
     """gelu''(x) · dx · grad"""
     if torch.compiler.is_compiling() or x.device.type != "cpu":
-        return curvature(x).mul(dx).mul(grad)
+        return curvature(x) * dx * grad
     pieces = zip(x.split(ROWS), dx.split(ROWS), grad.split(ROWS), strict=True)
     return torch.cat([curvature(x).mul_(dx).mul_(grad) for x, dx, grad in pieces])
 

@@ -18,6 +18,7 @@ from fave_bench.training.samples import Samples
 from fave_bench.training.step import gradients
 
 Operations = list[tuple[str, Any]]
+PADDED = {"eval_dropout": "public"}  # what makes DreamRec work on padding; a setting of nobody else
 RECORDABLE = {"fave", "fmrec", "diffurec", "dreamrec"}
 
 
@@ -46,9 +47,6 @@ def operations(model: Recommender, rows: Tensor, seed: int) -> Operations:
     with Listing() as listing:
         gradients(model, batch)
     return listing.operations
-
-
-PADDED = {"eval_dropout": "public"}  # what makes DreamRec work on padding; a setting of nobody else
 
 
 @pytest.mark.parametrize(
