@@ -26,7 +26,7 @@ Printed numbers: paper_tables/reference/table1_overall.csv, row "AutoSeqRec". No
 k/9929, that is measured on the 9,929 events of the model's own split by time, and its Beauty row is no single run's.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -60,13 +60,23 @@ class SparseRows(nn.Module):
         self.register_buffer("columns", torch.as_tensor(matrix.indices.astype(np.int64)), persistent=False)
         self.register_buffer("values", torch.as_tensor(matrix.data.astype(np.float32)), persistent=False)
 
-    def dense(self, rows: Tensor) -> Tensor:
-        """(B,) -> (B, V). A fixed number of cells is read per row, so that the device need not be waited for."""
+    def cells(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """(B,) -> columns and values, (B, C) each: as many cells for every row, so that the device need not be waited
+        for. Those that a row lacks are zeros in column 0."""
         position = self.first[rows, None] + torch.arange(self.longest, device=rows.device)
         inside = position < self.first[rows + 1, None]
         position = position.clamp_max(len(self.columns) - 1)
-        columns, values = torch.where(inside, self.columns[position], 0), torch.where(inside, self.values[position], 0)
+        return torch.where(inside, self.columns[position], 0), torch.where(inside, self.values[position], 0)
+
+    def dense(self, rows: Tensor) -> Tensor:
+        """(B,) -> (B, V)"""
+        columns, values = self.cells(rows)
         return values.new_zeros(len(rows), self.width).scatter_(1, columns, values)
+
+    def rows_times(self, rows: Tensor, weight: Tensor) -> Tensor:
+        """(B,), (V, D) -> (B, D), the product of `dense` by its nonzero cells alone."""
+        columns, values = self.cells(rows)
+        return F.embedding_bag(columns, weight, mode="sum", per_sample_weights=values, padding_idx=0)
 
     def times(self, weight: Tensor) -> Tensor:
         """The whole matrix times `weight` (V, D), by its nonzero cells alone -> (rows, D)."""
@@ -154,6 +164,10 @@ class AutoSeqRec(Recommender):
         """(B, N) -> (B, D)"""
         return F.relu(self.encoder_dropout(self.encoder(rows)))
 
+    def encoder_columns(self) -> Tensor:
+        """(V, D), the encoder's weight by items; padding has zeros."""
+        return F.pad(self.encoder.weight, (1, 0)).T.contiguous()
+
     def rebuild_source(self, code: Tensor) -> Tensor:
         """(B, D) -> (B, N), what follows an item."""
         return F.relu(self.decoder_dropout(self.source(code)))
@@ -167,22 +181,26 @@ class AutoSeqRec(Recommender):
         return torch.sigmoid(self.user(code))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        count = len(batch.users)
-        following, preceding = (
-            matrix.dense((batch.draw.uniform(count) * self.num_items).long().clamp_max(self.num_items - 1) + 1)[:, 1:]
-            for matrix in (self.following, self.preceding)
+        count, weight = len(batch.users), self.encoder_columns()
+        before, after = (
+            (batch.draw.uniform(count) * self.num_items).long().clamp_max(self.num_items - 1) + 1 for _ in range(2)
         )
-        owned = self.owned.dense(batch.users)[:, 1:]
+
+        def error(matrix: SparseRows, rows: Tensor, rebuild: Callable[[Tensor], Tensor]) -> Tensor:
+            # `encode` of the dense rows would multiply by zeros alone but for some ten of N columns
+            code = F.relu(self.encoder_dropout(matrix.rows_times(rows, weight) + self.encoder.bias))
+            return F.mse_loss(rebuild(code), matrix.dense(rows)[:, 1:])
+
         return {
-            "source": F.mse_loss(self.rebuild_source(self.encode(following)), following),
-            "target": F.mse_loss(self.rebuild_target(self.encode(preceding)), preceding),
-            "user": F.mse_loss(self.rebuild_user(self.encode(owned)), owned),
+            "source": error(self.following, before, self.rebuild_source),
+            "target": error(self.preceding, after, self.rebuild_target),
+            "user": error(self.owned, batch.users, self.rebuild_user),
         }
 
     def encoded_graph(self) -> tuple[Tensor, Tensor]:
         """E(S) and E(Sᵀ), (V, D) each; row 0, padding, is an item without neighbours. Kept until `train` or `eval`."""
         if self._graph is None or self._graph[0].device != self.encoder.weight.device:
-            weight = F.pad(self.encoder.weight, (1, 0)).T.contiguous()
+            weight = self.encoder_columns()
             following, preceding = (
                 F.relu(matrix.times(weight) + self.encoder.bias) for matrix in (self.following, self.preceding)
             )

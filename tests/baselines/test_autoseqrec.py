@@ -131,6 +131,22 @@ def test_the_losses_are_mean_squared_errors_over_all_cells():
     assert torch.isclose(losses["user"], (rebuilt - rows).square().sum() / (2 * 9))
 
 
+def test_a_step_through_the_nonzero_cells_has_the_gradients_of_dense_rows():
+    def gradients(net: AutoSeqRec, losses: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+        return list(torch.autograd.grad(torch.stack(list(losses.values())).sum(), list(net.parameters())))
+
+    net, users, draw = model(), torch.tensor([2, 0, 2]), StepDraw(7)
+    found = gradients(net, net.losses(Batch(users, HISTORY[users], HISTORY[users], StepDraw(7))))
+    before, after = ((draw.uniform(3) * 9).long() + 1 for _ in range(2))
+    dense = {}
+    for name, matrix, rows in (("source", net.following, before), ("target", net.preceding, after),
+                               ("user", net.owned, users)):  # fmt: skip
+        cells = matrix.dense(rows)[:, 1:]
+        dense[name] = F.mse_loss(getattr(net, f"rebuild_{name}")(net.encode(cells)), cells)
+    for one, other in zip(found, gradients(net, dense), strict=True):
+        assert other.any() and torch.allclose(one, other, atol=1e-7)
+
+
 def test_every_part_learns_at_its_published_rate():
     net, stage = model(), Stage(learning_rate=1e-3, warmup_steps=2)
     optimizer = make_optimizer(net, Training(), stage)
