@@ -70,13 +70,16 @@ class SparseRows(nn.Module):
 
     def dense(self, rows: Tensor) -> Tensor:
         """(B,) -> (B, V)"""
-        columns, values = self.cells(rows)
-        return values.new_zeros(len(rows), self.width).scatter_(1, columns, values)
+        return self._filled(*self.cells(rows))
 
-    def rows_times(self, rows: Tensor, weight: Tensor) -> Tensor:
-        """(B,), (V, D) -> (B, D), the product of `dense` by its nonzero cells alone."""
+    def dense_and_times(self, rows: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """(B,), (V, D) -> rows (B, V), and their product (B, D) by the nonzero cells alone."""
         columns, values = self.cells(rows)
-        return F.embedding_bag(columns, weight, mode="sum", per_sample_weights=values, padding_idx=0)
+        product = F.embedding_bag(columns, weight, mode="sum", per_sample_weights=values, padding_idx=0)
+        return self._filled(columns, values), product
+
+    def _filled(self, columns: Tensor, values: Tensor) -> Tensor:
+        return values.new_zeros(len(values), self.width).scatter_(1, columns, values)
 
     def times(self, weight: Tensor) -> Tensor:
         """The whole matrix times `weight` (V, D), by its nonzero cells alone -> (rows, D)."""
@@ -188,8 +191,9 @@ class AutoSeqRec(Recommender):
 
         def error(matrix: SparseRows, rows: Tensor, rebuild: Callable[[Tensor], Tensor]) -> Tensor:
             # `encode` of the dense rows would multiply by zeros alone but for some ten of N columns
-            code = F.relu(self.encoder_dropout(matrix.rows_times(rows, weight) + self.encoder.bias))
-            return F.mse_loss(rebuild(code), matrix.dense(rows)[:, 1:])
+            dense, product = matrix.dense_and_times(rows, weight)
+            code = F.relu(self.encoder_dropout(product + self.encoder.bias))
+            return F.mse_loss(rebuild(code), dense[:, 1:])
 
         return {
             "source": error(self.following, before, self.rebuild_source),
