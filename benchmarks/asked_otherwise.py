@@ -1,4 +1,4 @@
-"""What a switch that only matters at inference is worth: a recorded run's weights, ranked with it turned.
+"""What switches that only matter at inference are worth: a recorded run's weights, ranked with them turned.
 
 The run's weights must be on this machine, so run it first, or again (`python -m fave_bench.run --repeat KEY`):
     python -m fave_bench.run --dataset beauty --model bert4rec --setting released
@@ -20,21 +20,21 @@ from fave_bench.restore import restore
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", required=True, help="key of a recorded run with its weights on this machine")
-    parser.add_argument("--switch", required=True, metavar="NAME=VALUE", help="the model's switch to turn")
+    parser.add_argument("--switch", nargs="+", required=True, metavar="NAME=VALUE", help="of the model, turned together")
     parser.add_argument("--results", type=Path, default=Path("results"), help="where records live (default results)")
     asked = parser.parse_args()
-    store, (name, _, value) = Store(asked.results), asked.switch.partition("=")
+    store, turned = Store(asked.results), dict(switch.split("=", 1) for switch in asked.switch)
     record = store.find(asked.run)
     sequences = data.load(record.dataset.name)
     model = restore(store, record, sequences, torch.device("cpu"))
     own = model.config.model_dump()
-    if name not in own:
-        parser.error(f"--switch {name}: {record.title} has none of that name")
-    for setting in (own, own | {name: value}):
+    if unknown := turned.keys() - own.keys():
+        parser.error(f"--switch {min(unknown)}: {record.title} has none of that name")
+    for setting in (own, own | turned):
         model.config = type(model.config).model_validate(setting)
         for protocol, found in metrics_of(ranked(model, record, sequences)).items():
             words = ", ".join(f"{metric} {100 * found[metric]:.2f}" for metric in ("H@10", "H@20", "N@10", "N@20"))
-            print(f"{name}={setting[name]}, {protocol}: {words}", flush=True)
+            print(f"{' '.join(f'{name}={setting[name]}' for name in turned)}, {protocol}: {words}", flush=True)
 
 
 if __name__ == "__main__":
