@@ -20,7 +20,9 @@ from fave_bench.restore import restore
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", required=True, help="key of a recorded run with its weights on this machine")
-    parser.add_argument("--switch", nargs="+", required=True, metavar="NAME=VALUE", help="of the model, turned together")
+    parser.add_argument(
+        "--switch", nargs="+", required=True, metavar="NAME=VALUE", help="of the model, turned together"
+    )
     parser.add_argument("--results", type=Path, default=Path("results"), help="where records live (default results)")
     asked = parser.parse_args()
     store, turned = Store(asked.results), dict(switch.split("=", 1) for switch in asked.switch)

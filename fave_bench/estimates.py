@@ -42,31 +42,31 @@ class Estimates:
         }
 
     def of(self, run: "Run") -> Estimate | None:
-        """A budget; else what the row's own run took here; else measured steps over the epochs such a run needed, or
-        over its limit; else the limit at a cut run's speed. None where nothing is known."""
+        """A budget; else what the row's own run took here; else the epochs that such a run needed elsewhere, or the
+        limit, by measured steps or at a cut run's speed. None where nothing is known."""
         rows = [(run.spec.dataset, run.spec.model, run.plan.setting, v) for v in (run.variant, run.plan.variant)]
         whole, cut = _first(self.whole, rows), _first(self.cut, rows)
         here = next((record for record in whole if _like(record, run)), None)
+        ended = here or next(iter(whole), None)
         short = next((record for record in cut if _same_device(record, run) and record.training.epochs), None)
-        training = _in_training(run, here) or self._by_steps(run, next(iter(whole), None)) or _by_a_cut_run(run, short)
+        training = _in_training(run, here) or self._by_steps(run, ended) or _by_a_cut_run(run, ended, short)
         if training is None:
             return None
-        return Estimate(training.seconds + _ranking(here or short, _looks(run, here)), training.at_most)
+        return Estimate(training.seconds + _ranking(here or short, _looks(run, ended)), training.at_most)
 
-    def _by_steps(self, run: "Run", whole: Record | None) -> Estimate | None:
+    def _by_steps(self, run: "Run", ended: Record | None) -> Estimate | None:
         """Every stage's epochs at its measured speed, as the run executes it; None where a stage was not measured."""
         plan, place = run.plan, device_name(run.device)
         row = (run.spec.dataset, run.spec.model, plan.setting, plan.variant)
-        epochs = _epochs(whole) if whole else {name: stage.epochs for name, stage in plan.training.stages.items()}
         seconds = 0.0
-        for name, count in epochs.items():
+        for name, count in _epochs(run, ended).items():
             kinds = [True, False] if run.spec.compiled else [False]  # a stage that cannot be compiled runs as it is
             found = [self.steps.get((place, *row, name, plan.training.precision, compiled)) for compiled in kinds]
             step = next(filter(None, found), None)
             if step is None:
                 return None
             seconds += count * step.epoch_seconds
-        return Estimate(seconds, at_most=whole is None)
+        return Estimate(seconds, at_most=ended is None)
 
 
 def in_words(seconds: float) -> str:
@@ -84,11 +84,11 @@ def _in_training(run: "Run", here: Record | None) -> Estimate | None:
     return Estimate(here.training.seconds) if here else None
 
 
-def _by_a_cut_run(run: "Run", cut: Record | None) -> Estimate | None:
+def _by_a_cut_run(run: "Run", ended: Record | None, cut: Record | None) -> Estimate | None:
     if cut is None:
         return None
-    limit = sum(stage.epochs for stage in run.plan.training.stages.values())
-    return Estimate(limit * cut.training.seconds / cut.training.epochs, at_most=True)
+    epochs = sum(_epochs(run, ended).values())
+    return Estimate(epochs * cut.training.seconds / cut.training.epochs, at_most=ended is None)
 
 
 def _like(record: Record, run: "Run") -> bool:
@@ -106,9 +106,11 @@ def _same_device(record: Record, run: "Run") -> bool:
     return record.environment.get("device") == device_name(run.device)
 
 
-def _epochs(record: Record) -> dict[str, int]:
-    """Stage -> the passes it took."""
-    return {look.stage: look.epoch for look in record.training.curve}  # looks are in order
+def _epochs(run: "Run", ended: Record | None) -> dict[str, int]:
+    """Stage -> the passes it took a run of this row to end by itself, else those it may take."""
+    if ended:
+        return {look.stage: look.epoch for look in ended.training.curve}  # looks are in order
+    return {name: stage.epochs for name, stage in run.plan.training.stages.items()}
 
 
 def _ranking(record: Record | None, looks: int) -> float:
@@ -117,13 +119,13 @@ def _ranking(record: Record | None, looks: int) -> float:
     return looks * (record.inference.validation_seconds or 0.0) + (record.inference.test_seconds or 0.0)
 
 
-def _looks(run: "Run", here: Record | None) -> int:
-    """At validation: as many as the row took here, else one a stage under a budget, else all up to the limit."""
+def _looks(run: "Run", ended: Record | None) -> int:
+    """At validation: one a stage under a budget, else as many as the row took, else all up to the limit."""
     training = run.plan.training
-    if here:
-        return max(1, len(here.training.curve))
     if run.kind.samples == "none" or training.time_budget is not None:
         return len(training.stages)
+    if ended:
+        return max(1, len(ended.training.curve))
     return sum(stage.looks_after(passes) for stage in training.stages.values() for passes in range(1, stage.epochs + 1))
 
 

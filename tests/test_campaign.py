@@ -152,6 +152,20 @@ def test_another_devices_record_of_a_row_does_not_hide_this_ones(arguments, tmp_
     assert expected[0] == expected[1] == expected[2] != expected[3] is None
 
 
+def test_a_row_that_ended_elsewhere_takes_as_many_epochs_at_this_devices_pace(arguments, tmp_path, monkeypatch):
+    assert ending(campaign.main, [*arguments, "--models", "sasrec", "--seeds", "0"]) == 0
+    store = Store(tmp_path / "results")
+    cut = next(record for record in store.records() if record.variant == "ce")
+    last = cut.training.curve[-1].model_copy(update={"epoch": 20})
+    training = cut.training.model_copy(update={"curve": (last,), "stopped_because": "converged"})
+    ended = cut.model_copy(update={"training": training, "environment": cut.environment | {"device": "another"}})
+    monkeypatch.setattr(store, "records", lambda: [cut, ended])
+    found = Estimates(store).of(Run(Spec("mine", "sasrec", "released", "ce", 1, epochs=500), CPU))
+    a_pass, inference = cut.training.seconds / cut.training.epochs, cut.inference
+    assert not found.at_most
+    assert found.seconds == pytest.approx(20 * a_pass + inference.validation_seconds + inference.test_seconds)
+
+
 def test_looks_at_validation_take_time_too(arguments, tmp_path, monkeypatch):
     assert ending(campaign.main, [*arguments, "--models", "sasrec", "--seeds", "0"]) == 0
     store = Store(tmp_path / "results")
