@@ -25,7 +25,7 @@ def main() -> None:
     )
     parser.add_argument("--results", type=Path, default=Path("results"), help="where records live (default results)")
     asked = parser.parse_args()
-    store, turned = Store(asked.results), dict(switch.split("=", 1) for switch in asked.switch)
+    store, turned = Store(asked.results), dict(switch.partition("=")[::2] for switch in asked.switch)
     record = store.find(asked.run)
     sequences = data.load(record.dataset.name)
     model = restore(store, record, sequences, torch.device("cpu"))
