@@ -41,7 +41,7 @@ from fave_bench.data.windows import valid
 from fave_bench.models.contract import Batch, GenerativeRecommender, LayerUse, MeanOver, ModelConfig, linear_uses
 from fave_bench.models.diffusion import Array, Noising, Schedule, denoise
 from fave_bench.models.dropout import Dropout
-from fave_bench.models.parts import in_turn, split
+from fave_bench.models.parts import in_turn, looked_up, split
 from fave_bench.randomness import Draw
 
 HIDDEN = -(2.0**31)
@@ -163,17 +163,24 @@ class DreamRec(GenerativeRecommender):
         self.schedule.respaced(config.steps)  # refuses a sampler longer than the diffusion before any training
         self.noising = Noising(self.schedule)
 
-    def guide(self, history: Tensor, draw: Draw) -> Tensor:
-        """(B, L) -> h (B, d), the block's state at the newest item."""
+    def guide(self, history: Tensor, draw: Draw, vectors: Tensor | None = None) -> Tensor:
+        """(B, L) -> h (B, d), the block's state at the newest item. `vectors` (B, L, d) are the items', if at hand."""
         filled = valid(history)
         place = (filled.cumsum(1) - 1).clamp_min(0)  # from the oldest visible item, as with padding on the right
-        x = self._drop(self.items(history) + self.positions(place), draw) * filled[..., None]
+        vectors = self.items(history) if vectors is None else vectors
+        x = self._drop(vectors + self.positions(place), draw) * filled[..., None]
         query = self.norm_query(x[:, -1])
-        key, value = self.key_value(x).chunk(2, -1)  # (B, L, d)
-        score = (key @ self.query(query)[..., None]).squeeze(-1) / self.config.d**0.5
-        weight = self._drop(score.masked_fill(~filled, HIDDEN).softmax(-1), draw)  # (B, L)
-        x = self.norm_attended(query + (weight[:, None] @ value).squeeze(1))
+        x = self.norm_attended(query + self._attended(x, query, filled, draw))
         return self.norm_out(self.norm_forward(x + self._drop(self.outer(F.relu(self.inner(x))), draw)))
+
+    def _attended(self, x: Tensor, query: Tensor, filled: Tensor, draw: Draw) -> Tensor:
+        """What one query (B, d) reads from the slots x (B, L, d), none of which needs a key or a value of its own:
+        q·(K x + b) = (Kᵀq)·x + q·b, whose last term no softmax sees, and Σ w (V x + c) = V Σ w x + c Σ w."""
+        key, value = self.key_value.weight.chunk(2)
+        score = (x @ (self.query(query) @ key)[..., None]).squeeze(-1) / self.config.d**0.5  # (B, L)
+        weight = self._drop(score.masked_fill(~filled, HIDDEN).softmax(-1), draw)
+        bias = self.key_value.bias.chunk(2)[1]
+        return (weight[:, None] @ x).squeeze(1) @ value.T + weight.sum(1, keepdim=True) * bias
 
     def _drop(self, x: Tensor, draw: Draw) -> Tensor:
         """Dropout: always while training, and by the draw's masks in the public code's evaluation."""
@@ -183,12 +190,13 @@ class DreamRec(GenerativeRecommender):
 
     @property
     def padding_free(self) -> bool:
-        """Positions count from the oldest visible item and padding is no key; public masks are drawn slot by slot."""
-        return self.config.eval_dropout == "off"
+        """Positions count from the oldest visible item and padding is no key; the public masks of evaluation are drawn
+        slot by slot."""
+        return self.training or self.config.eval_dropout == "off"
 
     @property
     def recordable(self) -> bool:
-        return self.null.is_cuda or not self.padding_free
+        return self.null.is_cuda
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         return self.diffusion_losses(batch.history, batch.target, draw=batch.draw, lengths=batch.lengths)
@@ -199,7 +207,9 @@ class DreamRec(GenerativeRecommender):
     ) -> dict[str, Tensor]:  # fmt: skip
         """history (B, L), target (B,). What is not given (times (B,), noise (B, d), unguided rows (B,)) is drawn."""
         parts = split(history, padding_free=self.padding_free and not self.recordable, lengths=lengths)
-        x0, h = self.items(target), torch.cat([self.guide(part.history, draw) for part in in_turn(parts)])
+        vectors = looked_up(self.items, [part.history for part in parts])
+        guided = zip(in_turn(parts), vectors, strict=True)
+        x0, h = self.items(target), torch.cat([self.guide(part.history, draw, of_items) for part, of_items in guided])
         t = self.noising.times(len(x0), draw) if t is None else t
         x_t = self.noising(x0, t, draw.normal(*x0.shape) if noise is None else noise)
         without = draw.uniform(len(x0)) < self.config.null_probability if without is None else without

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fave_bench.data.windows import lengths as lengths_of
 from fave_bench.shares import Share, present, turn_to
@@ -114,3 +114,9 @@ def in_turn(parts: Iterable[P]) -> Iterator[P]:
 def joined(results: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
     """Per part (b, ...) tensors -> the batch's (B, ...)."""
     return tuple(torch.cat(column) for column in zip(*results, strict=True))
+
+
+def looked_up(table: nn.Embedding, ids: Sequence[Tensor]) -> list[Tensor]:
+    """(V, d), per part (b, w) ids -> per part (b, w, d): one look-up, as each has a gradient of the table's size."""
+    found = table(torch.cat([part.flatten() for part in ids])).split([part.numel() for part in ids])
+    return [vectors.unflatten(0, part.shape) for vectors, part in zip(found, ids, strict=True)]

@@ -179,9 +179,9 @@ def test_a_sampler_costs_its_steps(name, millions):
 
 def test_dreamrec_multiplies_its_constants_once():
     """Published: 14 d² a step. Here 4 d² for the step's embedding and d² each for it and for the state; in all 2 d²
-    for h and the null vector, and one query."""
+    for h and the null vector, and one query, one key and one value."""
     model = build("dreamrec", steps=3)
-    guidance = 5 * D**2 * L + 2 * L**2 * D - LATER * (3 * D**2 + 2 * L * D)
+    guidance = 5 * D**2 * L + 2 * L**2 * D - LATER * (5 * D**2 + 2 * L * D)
     assert step_cost(model, "dreamrec") == 6 * D**2
     assert count(model, "dreamrec").total == guidance + 2 * D**2 + 3 * 6 * D**2 + D * 1_683
 

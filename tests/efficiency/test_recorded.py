@@ -18,8 +18,7 @@ from fave_bench.training.samples import Samples
 from fave_bench.training.step import gradients
 
 Operations = list[tuple[str, Any]]
-PADDED = {"eval_dropout": "public"}  # what makes DreamRec work on padding; a setting of nobody else
-RECORDABLE = {"fave", "fmrec", "diffurec", "dreamrec"}
+RECORDABLE = {"fave", "fmrec", "diffurec"}
 
 
 class Listing(TorchDispatchMode):
@@ -51,10 +50,10 @@ def operations(model: Recommender, rows: Tensor, seed: int) -> Operations:
 
 @pytest.mark.parametrize(
     ("name", "stage"),
-    [("fave", "pretrain"), ("fave", "finetune"), ("fmrec", "train"), ("diffurec", "train"), ("dreamrec", "train")],
+    [("fave", "pretrain"), ("fave", "finetune"), ("fmrec", "train"), ("diffurec", "train")],
 )
 def test_a_recordable_model_takes_the_same_step_whatever_the_batch(name: str, stage: str) -> None:
-    model = small(name, **PADDED)
+    model = small(name)
     model.enter_stage(stage)
     assert model.train().recordable
     short, others = operations(model, torch.arange(8), 1), operations(model, torch.arange(60, 68), 2)
@@ -86,5 +85,5 @@ def test_one_that_is_cut_to_its_lengths_does_not(name: str) -> None:
 
 
 def test_no_other_model_says_so() -> None:
-    assert {name for name in registry.names() if small(name, **PADDED).recordable} == RECORDABLE
+    assert {name for name in registry.names() if small(name).recordable} == RECORDABLE
     assert not small("fave", rng="host").recordable
