@@ -15,15 +15,17 @@ Switches, the public code's value first: `padding` right | left (with right, ver
 from the start of the history and recency is not aligned), `padding_vector` trainable | zero (row 0 is drawn like any
 item and the convolutions see it), `final_relu` (makes q non-negative), `user_vector`.
 
-Deliberate deviations: on a step of training, horizontal convolutions are products of spectra over positions, the same
-but for rounding. L = 50 for comparable cost, although RecBole's note advises windows near 10 and the paper searches
-3 to 9. User row 0 stands for nobody (a history typed in by hand), as it stands for padding there.
+Deliberate deviations: on a step of training, horizontal convolutions are products of spectra over positions, and what
+padding on the right adds is computed once for all, the same but for rounding. L = 50 for comparable cost, although
+RecBole's note advises windows near 10 and the paper searches 3 to 9. User row 0 stands for nobody (a history typed in
+by hand), as it stands for padding there.
 
 Printed numbers: paper_tables/reference/table1_overall.csv, "Caser" (H@20: ML-100k 19.52, Beauty 4.40, Steam 10.96),
 copied by FAVE from FMRec's Table 2; the variant behind them is not stated.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby, pairwise
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -36,10 +38,11 @@ from fave_bench.data.splits import Split
 from fave_bench.data.windows import right_padded, valid
 from fave_bench.models.contract import Batch, LayerUse, MeanOver, ModelConfig, Recommender, linear_uses
 from fave_bench.models.dropout import Dropout
+from fave_bench.models.parts import looked_up, split
 from fave_bench.randomness import Draw
 
 TOGETHER = 10
-"""Heights in one call while training: few calls, on arrays that are small enough for a CPU's caches."""
+"""Heights in one product while training where they fit to different positions: all those of the lowest are computed."""
 
 
 class Horizontal(nn.Module):
@@ -57,42 +60,59 @@ class Horizontal(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, d, L) -> (B, L * count)"""
-        if self.training:
-            with torch.autocast(x.device.type, enabled=False):  # the way back from spectra is sums that cancel
-                return self._through_spectra(x)
         heights = zip(self.kernels, self.bias, strict=True)
         return torch.cat([F.conv1d(x, kernel, bias).relu().amax(2) for kernel, bias in heights], 1)
 
-    def _through_spectra(self, x: Tensor) -> Tensor:
-        """The same with under a third of the multiplications (L = 50): one product gives a kernel at all positions.
+    def of_parts(self, parts: Sequence[Tensor], padding: Tensor) -> Tensor:
+        """What `forward` gives for windows that hold `padding` (d,) in every slot and on top of it, in the first w, an
+        x (b, w, d) of `parts`, none of them wider than the one before.
 
-        With X = fourier(x) and K = fourier(kernel), fourier^-1(X conj(K)) at t is the sum over s of x[t + s mod L]
-        kernel[s]: the convolution wherever the kernel fits into the window.
+        The last slot of an x is 0 where w < L: it stands for the positions after it, which are all alike.
+
+        With X = fourier(x) and K = fourier(kernel), fourier^-1(X conj(K)) at t is the sum over s of x[t + s mod T]
+        kernel[s], for all positions in one product. Where the kernel fits into the window, nothing comes round to them
+        in a period T of L, nor in one of 2 w - 1, which needs the first w slots of the kernel only.
         """
-        waves, inverse = _fourier(self.length, x)
-        cosine, sine = (x @ waves).permute(2, 0, 1).chunk(2)  # (L // 2 + 1, B, d) each
-        signal = torch.cat((cosine, sine), 2)
+        with torch.autocast(padding.device.type, enabled=False):  # the way back from spectra is sums that cancel
+            padded = (F.pad(kernel, (0, self.length - kernel.shape[2])) for kernel in self.kernels)
+            bank = torch.stack(list(padded))  # (L heights, count, d, L)
+            constant, found = bank.sum(3) @ padding + self.bias, list[Tensor]()
+            for period, alike in groupby(parts, lambda x: min(self.length, 2 * x.shape[1] - 1)):
+                waves, inverse = _fourier(period, padding)
+                if period < self.length:
+                    bank = bank[..., : (period + 1) // 2]  # of the slice before: a gradient has the size of the whole
+                kernels = (waves[: bank.shape[3]].T @ bank.flatten(0, 2).T).view(2, -1, *bank.shape[:3])
+                found += [self._highest(x, waves, inverse, kernels) for x in alike]
+            return (torch.cat(found) + constant).relu().flatten(1)
+
+    def _highest(self, x: Tensor, waves: Tensor, inverse: Tensor, kernels: Tensor) -> Tensor:
+        """(b, w, d), what `_fourier` gives and (2, T // 2 + 1, L, count, d) -> (b, L, count): maxima over positions."""
+        (count, width, d), length = x.shape, self.length
+        cosine, sine = (waves[:width].T @ x.transpose(0, 1).flatten(1)).view(2, inverse.shape[1] // 2, count, d)
+        of_cosine, of_sine = torch.cat((cosine, sine), 1), torch.cat((sine, -cosine), 1)  # (T // 2 + 1, 2 b, d)
+        cuts = list(pairwise((0, *range(length - width + 1, length, TOGETHER), length)))  # the first fit everywhere
         found = []
-        for low in range(0, self.length, TOGETHER):
-            high, fits = min(low + TOGETHER, self.length), self.length - low  # positions of the lowest of these
-            bank = torch.cat([kernel @ waves[: kernel.shape[2]] for kernel in self.kernels[low:high]])
-            cosine, sine = bank.permute(2, 1, 0).chunk(2)  # (L // 2 + 1, d, heights * count) each
-            real, imaginary = torch.cat((cosine, sine), 1), torch.cat((-sine, cosine), 1)
-            spectra = torch.cat((signal @ real, signal @ imaginary)).flatten(1)
-            y = (inverse[:fits] @ spectra).view(fits, len(x), high - low, self.count)
-            positions = torch.arange(fits, device=x.device)[:, None]
-            past = positions >= torch.arange(fits, self.length - high, -1, device=x.device)
-            found.append(y.masked_fill(past[:, None, :, None], -torch.inf).amax(0) + self.bias[low:high])
-        return torch.cat(found, 1).relu().flatten(1)
+        for (low, high), some in zip(cuts, kernels.split([high - low for low, high in cuts], 2), strict=True):
+            cosine, sine = some.flatten(2, 3).mT  # (T // 2 + 1, d, heights * count) each
+            fits = min(width, length - low)  # positions of the lowest
+            spectra = torch.baddbmm(of_cosine @ cosine, of_sine, sine).view(inverse.shape[1], count * sine.shape[2])
+            y = (inverse[:fits] @ spectra).view(fits, count, high - low, self.count)
+            if low:
+                positions = torch.arange(fits, device=x.device)[:, None]
+                past = positions >= torch.arange(length - low, length - high, -1, device=x.device)
+                y = y.masked_fill(past[:, None, :, None], -torch.inf)
+            found.append(y.amax(0))
+        return torch.cat(found, 1)
 
 
-def _fourier(length: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of frequencies 0..L/2 at every position, (L, 2 (L // 2 + 1)), and what weighs them back."""
-    positions, frequencies = torch.arange(length, device=like.device), torch.arange(length // 2 + 1, device=like.device)
-    angles = (positions[:, None] * frequencies % length).to(like.dtype) * (2 * torch.pi / length)
-    waves = torch.cat((angles.cos(), angles.sin()), 1)
-    mirrored = 2 - (2 * frequencies % length == 0).to(like.dtype)  # all but 0 and L/2 stand for -f as well
-    return waves, waves * mirrored.repeat(2) / length
+def _fourier(period: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines, then sines, of frequencies 0..T/2 at every position, (T, 2 (T // 2 + 1)), and what weighs them back, a
+    frequency's two side by side."""
+    positions, frequencies = torch.arange(period, device=like.device), torch.arange(period // 2 + 1, device=like.device)
+    angles = (positions[:, None] * frequencies % period).to(like.dtype) * (2 * torch.pi / period)
+    waves = torch.stack((angles.cos(), angles.sin()), 1)  # (T, 2, T // 2 + 1)
+    mirrored = 2 - (2 * frequencies % period == 0).to(like.dtype)  # all but 0 and T/2 stand for -f as well
+    return waves.flatten(1), (waves * mirrored / period).mT.flatten(1)
 
 
 class Caser(Recommender):
@@ -142,19 +162,47 @@ class Caser(Recommender):
         if self.config.user_vector:
             self.users = _table(sequences.num_users + 1, self.config.d).to(self.items.weight.device)
 
-    def query(self, history: Tensor, users: Tensor | None) -> Tensor:
-        """(B, L) histories and (B,) users (None: nobody we know) -> (B, d)."""
-        slots = right_padded(history) if self.config.padding == "right" else history
-        x = self.items(slots)  # (B, L, d)
-        if self.config.padding_vector == "zero":
-            x = x * valid(slots)[..., None]
-        x = x.mT  # (B, d, L)
-        features = torch.cat((self.vertical(x).flatten(1), self.horizontal(x)), 1)
+    def query(self, history: Tensor, users: Tensor | None, lengths: Tensor | None = None) -> Tensor:
+        """(B, L) histories, (B,) users (None: nobody we know) and while training (B,) items in each -> (B, d)."""
+        features = self.training_features(history, lengths) if self.training else self.features(history)
         z = self.inner(self.dropout(features)).relu()
         if self.config.user_vector:
             z = torch.cat((z, self.users(self._user_rows(history, users))), 1)
         q: Tensor = self.outer(z)
         return q.relu() if self.config.final_relu else q
+
+    def features(self, history: Tensor) -> Tensor:
+        """(B, L) -> (B, vertical * d + horizontal * L), by the convolutions themselves."""
+        slots = self._slots(history)
+        x = self.items(slots)  # (B, L, d)
+        if self.config.padding_vector == "zero":
+            x = x * valid(slots)[..., None]
+        x = x.mT  # (B, d, L)
+        return torch.cat((self.vertical(x).flatten(1), self.horizontal(x)), 1)
+
+    def training_features(self, history: Tensor, lengths: Tensor | None) -> Tensor:
+        """The same, part by part and with the fewest multiplications.
+
+        Of histories that are padded on the right only the slots up to the first of padding are worked on.
+        """
+        histories = [part.history for part in split(history, padding_free=self.padding_free, lengths=lengths)]
+        slots = [F.pad(self._slots(ids), (0, ids.shape[1] < self.config.window)) for ids in histories]
+        padding = self.items.weight[0].detach()
+        if self.config.padding_vector == "zero":
+            padding = torch.zeros_like(padding)
+        vectors = looked_up(self.items, slots)
+        parts = [(x - padding) * valid(ids)[..., None] for ids, x in zip(slots, vectors, strict=True)]
+        constant = padding[:, None] * self.vertical.weight.sum(1) + self.vertical.bias
+        vertical = [F.linear(x.mT, self.vertical.weight[:, : x.shape[1]]) + constant for x in parts]
+        return torch.cat((torch.cat(vertical).flatten(1), self.horizontal.of_parts(parts, padding)), 1)
+
+    @property
+    def padding_free(self) -> bool:
+        """While training: what padding on the right adds is known without working on it."""
+        return self.training and self.config.padding == "right"
+
+    def _slots(self, history: Tensor) -> Tensor:
+        return right_padded(history) if self.config.padding == "right" else history
 
     def _user_rows(self, history: Tensor, users: Tensor | None) -> Tensor:
         if users is None:
@@ -163,7 +211,7 @@ class Caser(Recommender):
         return torch.where(known, users + 1, 0)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        logits = self.query(batch.history, batch.users) @ self.items.weight.T
+        logits = self.query(batch.history, batch.users, batch.lengths) @ self.items.weight.T
         norms = torch.stack([torch.linalg.vector_norm(weight) for weight in self._shrunk()])
         return {"ce": F.cross_entropy(logits, batch.target), "norms": self.config.regularisation * norms.sum()}
 

@@ -7,6 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.caser import Caser
 from fave_bench.data.splits import leave_one_out
+from fave_bench.models import parts
 from fave_bench.models.contract import Batch, parameter_count
 from fave_bench.randomness import StepDraw, UserDraw
 
@@ -45,9 +46,8 @@ def test_multiply_accumulates_are_the_closed_form():
 
 
 @pytest.mark.parametrize("window", [1, 5, 8, 11])
-@pytest.mark.parametrize("training", [False, True])
-def test_horizontal_convolutions_against_sums_over_every_position(window, training):
-    layer = model(window=window).horizontal.train(training)
+def test_horizontal_convolutions_against_sums_over_every_position(window):
+    layer = model(window=window).horizontal
     x = torch.randn(2, 6, window, generator=torch.Generator().manual_seed(2))
     expected = torch.zeros(2, window, 3)
     for h in range(1, window + 1):
@@ -58,21 +58,46 @@ def test_horizontal_convolutions_against_sums_over_every_position(window, traini
     assert torch.allclose(layer(x), expected.flatten(1), atol=1e-5)
 
 
-@pytest.mark.parametrize("window", [1, 2, 10, 11, 23])
-def test_gradients_through_spectra_are_those_of_the_convolutions(window):
-    net, gradients = model(window=window).double(), []
-    x = torch.randn(2, 6, window, generator=torch.Generator().manual_seed(2), dtype=torch.double, requires_grad=True)
+def drawn(*shape: int, **options) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(2), **options)
+
+
+@pytest.mark.parametrize(
+    ("window", "width"), [(1, 1), (2, 2), (10, 10), (11, 11), (11, 1), (11, 3), (11, 9), (23, 23), (23, 6), (23, 22)]
+)
+def test_gradients_through_spectra_are_those_of_the_convolutions(window, width):
+    layer, padding = model(window=window).double().horizontal, drawn(6, dtype=torch.double)
+    x = drawn(2, width, 6, dtype=torch.double)
+    if width < window:
+        x[:, -1] = 0
+    x.requires_grad_()
+    whole = torch.cat((x, x.new_zeros(2, window - width, 6)), 1) + padding
+    outputs = [layer(whole.mT), layer.of_parts([x], padding)]
+    inputs = [x, *layer.parameters()]
+    gradients = [torch.autograd.grad(output.square().sum(), inputs, retain_graph=True) for output in outputs]
+    gradients = [[of_x[:, : width - (width < window)], *others] for of_x, *others in gradients]
+    for direct, through in zip([outputs[0], *gradients[0]], [outputs[1], *gradients[1]], strict=True):
+        assert torch.allclose(direct, through, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("config", [{}, {"padding": "left"}, {"padding_vector": "zero"}, ALIGNED])
+@pytest.mark.parametrize("window", [5, 9])
+def test_losses_and_gradients_while_training_are_those_of_the_convolutions(config, window, monkeypatch):
+    net, found = model(window=window, **config), []
+    history = torch.cat((HISTORY.new_zeros(3, window - 5), HISTORY), 1)[[1, 0, 2]]  # by falling length
+    monkeypatch.setattr(parts, "WORTH", {"cpu": 1})  # parts of several widths
     for training in (False, True):
-        output = net.horizontal.train(training)(x)
-        gradients.append([output, *torch.autograd.grad(output.square().sum(), [x, *net.horizontal.parameters()])])
-    assert all(torch.allclose(a, b, rtol=1e-10, atol=1e-10) for a, b in zip(*gradients, strict=True))
+        terms = net.train(training).losses(Batch(USERS, history, torch.tensor([4, 2, 9]), StepDraw(0)))
+        found.append([terms["ce"], *torch.autograd.grad(terms["ce"], list(net.parameters()))])
+    assert net.padding_free == (net.config.padding == "right")
+    assert all(torch.allclose(a, b, rtol=1e-4, atol=1e-6) for a, b in zip(*found, strict=True))
 
 
 def test_under_autocast_spectra_keep_full_precision():
-    layer, x = model(window=11).horizontal, torch.randn(2, 6, 11, generator=torch.Generator().manual_seed(2))
+    net, wide = model(window=11), torch.cat((torch.zeros(3, 6, dtype=torch.long), HISTORY), 1)
     with torch.autocast("cpu", torch.bfloat16):
-        trained = layer.train()(x)
-    assert torch.allclose(trained, layer.eval()(x), atol=1e-5)
+        trained = net.train().training_features(wide, None)[:, 12:]
+    assert torch.allclose(trained, net.eval().features(wide)[:, 12:], atol=1e-5)
 
 
 def test_the_query_against_the_equations_for_one_user():
