@@ -128,6 +128,9 @@ def take(what: What, request: Request) -> list[Row]:
 
     What was measured before an error, Ctrl-C or SIGTERM is stored all the same.
     """
+    from fave_bench.efficiency.environment import code
+
+    code()  # which it is, while it is what was loaded
     rows: list[Row] = []
     try:
         with ended_by_sigterm():

@@ -19,7 +19,7 @@ from fave_bench.data.items import genre_matrix
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import SPLITS, Split
 from fave_bench.distributed import ALONE, World
-from fave_bench.efficiency.environment import describe, device_name, has_bf16, require_compiler, require_tf32
+from fave_bench.efficiency.environment import code, describe, device_name, has_bf16, require_compiler, require_tf32
 from fave_bench.efficiency.serving import Serving
 from fave_bench.errors import BenchError, UsageError, unknown
 from fave_bench.evaluation.diversity import diversity_of
@@ -84,6 +84,7 @@ class Run:
             raise unknown("split", spec.split, SPLITS)
         if spec.compiled:
             require_compiler(device)
+        code()  # which it is, while it is what was loaded
         self.spec, self.device, self._given, self.world, self.jobs = spec, device, given, world, jobs
         self.plan = plan or presets.plan(
             spec.dataset, spec.model, spec.setting, spec.variant, spec.overrides, quick=spec.quick

@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -111,8 +112,12 @@ def _cpu_facts() -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in facts}
 
 
+@cache
 def code() -> Facts:
-    """Commit of the checkout this package runs from, and whether its code differs from that commit."""
+    """Commit of the checkout this package runs from, and whether its code differs from that commit.
+
+    As they were when first asked for, at the start of a run: a checkout may move on beneath a long one.
+    """
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return {"commit": None, "dirty": None}

@@ -1,5 +1,6 @@
-"""What a processor says it can do, as Linux tells it."""
+"""What a processor says it can do, as Linux tells it, and which commit a run is of."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import torch
 
 from fave_bench.efficiency import environment
 from fave_bench.efficiency.environment import device_name, has_bf16
+from fave_bench.runner import Run
+from fave_bench.spec import Spec
 
 CPU = torch.device("cpu")
 INTEL = "processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: fpu sse2 avx2{}\n\nprocessor\t: 1\nflags\t\t: amx_bf16\n"
@@ -40,3 +43,23 @@ def test_the_name_is_the_processors(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "CPU_INFO", tmp_path / "cpuinfo")
     (tmp_path / "cpuinfo").write_text(INTEL.format(" avx512_bf16"))
     assert device_name(CPU).startswith("Some CPU (") and device_name(CPU).endswith(" cores)")
+
+
+def test_a_run_is_of_the_commit_that_it_began_with(tmp_path, monkeypatch):
+    def git(*arguments: str) -> str:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        return subprocess.run(
+            ["git", "-C", tmp_path, *identity, *arguments], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    git("init", "--quiet")
+    git("commit", "--quiet", "--allow-empty", "--message", "one")
+    began_with = git("rev-parse", "HEAD")
+    monkeypatch.setattr(environment, "__file__", str(tmp_path / "fave_bench" / "efficiency" / "environment.py"))
+    environment.code.cache_clear()
+    try:
+        run = Run(Spec("demo", "popularity", None), CPU)
+        git("commit", "--quiet", "--allow-empty", "--message", "two")
+        assert environment.describe(run.device)["commit"] == began_with != git("rev-parse", "HEAD")
+    finally:
+        environment.code.cache_clear()
