@@ -129,12 +129,12 @@ def rank_phase(
     """
     ranker = _Ranker(model, items, window, seed, lists, precision, pause)
     length = phase.stop - phase.start
-    order = np.argsort(length.clip(1, window), kind="stable") if model.padding_free else np.arange(len(length))
-    columns = (column[order] for column in (phase.users, phase.start, phase.stop))
-    users, start, stop = (torch.as_tensor(column, device=items.device) for column in columns)
-    asked = _Questions(users, start, stop, length[order])
     size = tile or max(1, min(TILE_ROWS, TILE_BYTES // (4 * model.vocabulary)))
     with evaluating(model), torch.inference_mode():
+        order = np.argsort(length.clip(1, window), kind="stable") if model.padding_free else np.arange(len(length))
+        columns = (column[order] for column in (phase.users, phase.start, phase.stop))
+        users, start, stop = (torch.as_tensor(column, device=items.device) for column in columns)
+        asked = _Questions(users, start, stop, length[order])
         done = list(ranker.tiles(asked, size, world))
         own = order[np.arange(len(order)) // size % world.size == world.rank]
         counts, best = (

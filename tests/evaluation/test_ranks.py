@@ -27,6 +27,11 @@ class Table(Recommender):
         super().__init__(ModelConfig(), num_items)
         self.rows = rows
 
+    @property
+    def padding_free(self) -> bool:
+        assert not self.training, "some models are only while they are trained"
+        return False
+
     def scores(self, history: Tensor, *, draw: Draw) -> Tensor:
         assert not self.training and isinstance(draw, UserDraw)
         return torch.tensor([self.rows[int(user)] for user in draw.users], dtype=torch.float32)
