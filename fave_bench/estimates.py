@@ -54,6 +54,12 @@ class Estimates:
             return None
         return Estimate(training.seconds + _ranking(here or short, _looks(run, ended)), training.at_most)
 
+    def otherwise(self, run: "Run") -> Record | None:
+        """A run of the same row and seed that went to its end under another configuration, as in another precision."""
+        row = (run.spec.dataset, run.spec.model, run.plan.setting, run.variant)
+        alike = (record for record in self.whole.get(row, ()) if record.seed == run.spec.seed and not record.external)
+        return next((record for record in alike if record.config != run.config), None)
+
     def _by_steps(self, run: "Run", ended: Record | None) -> Estimate | None:
         """Every stage's epochs at its measured speed, as the run executes it; None where a stage was not measured."""
         plan, place = run.plan, device_name(run.device)

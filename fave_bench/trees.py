@@ -35,6 +35,18 @@ def at(tree: Tree, key: str) -> Any:
     return at(value, rest) if isinstance(value, dict) else None
 
 
+def differences(tree: Tree, other: Tree) -> Tree:
+    """Dotted keys whose values differ, with those of `other`; None where it has none."""
+    found: Tree = {}
+    for key in sorted(tree.keys() | other.keys()):
+        ours, theirs = tree.get(key), other.get(key)
+        if isinstance(ours, dict) and isinstance(theirs, dict):
+            found |= {f"{key}.{rest}": value for rest, value in differences(ours, theirs).items()}
+        elif ours != theirs:
+            found[key] = theirs
+    return found
+
+
 def shorter(key: str) -> str:
     """A dotted key of a configuration as people read it: ``gamma``, ``finetune.epochs``, ``training.batch_size``."""
     return key.removeprefix("model.").removeprefix("training.stages.")

@@ -192,20 +192,27 @@ def study(
 
 
 def print_plan(runs: "Sequence[Run]", store: "Store", problems: Sequence[str] = ()) -> None:
-    """A line per run in the order of doing, with its state, a sum, and what could not even be planned."""
+    """A line per run in the order of doing, with its state, a sum, and what could not even be planned.
+
+    Of a run that is to do it says where the tables have its row from: a record with another configuration.
+    """
     from fave_bench.estimates import Estimates, in_words
+    from fave_bench.trees import differences, shorter
 
     estimates = Estimates(store)
     total, unknown_runs, at_most = 0.0, 0, False
     for run in runs:
         if run.recorded(store):
             state = "recorded"
-        elif found := estimates.of(run):
-            total, at_most = total + found.seconds, at_most or found.at_most
-            state = f"to do, {'at most' if found.at_most else 'about'} {in_words(found.seconds)}"
         else:
-            unknown_runs += 1
-            state = "to do, time unknown"
+            state, found = "to do, time unknown", estimates.of(run)
+            if found:
+                total, at_most = total + found.seconds, at_most or found.at_most
+                state = f"to do, {'at most' if found.at_most else 'about'} {in_words(found.seconds)}"
+            unknown_runs += found is None
+            if other := estimates.otherwise(run):
+                changes = differences(run.config, other.config).items()
+                state += f"; recorded as {other.key} with " + ", ".join(f"{shorter(k)}={v}" for k, v in changes)
         print(f"{run.key}  {run!s:50} {state}")
     print(
         f"{len(runs)} runs; {'at most' if at_most else 'about'} {in_words(total)} to do"

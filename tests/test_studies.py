@@ -114,6 +114,18 @@ def test_a_plan_starts_nothing(where, tmp_path, capsys):
     assert not (tmp_path / "results").exists()
 
 
+def test_a_plan_names_the_record_of_the_same_row_and_seed_under_another_configuration(where, tmp_path, capsys):
+    assert ending(ablate.main, [*where, *QUICKLY, "--variants", "w/o cons"]) == 0
+    keys = [record.key for record in Store(tmp_path / "results").records()]
+    capsys.readouterr()
+    again = [*where, "--epochs", "1", "--look-steps", "1", "--variants", "w/o cons", "--seeds", "0", "1", "--plan"]
+    assert ending(ablate.main, again) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if " seed " in line]
+    said = [line.partition("; recorded as ")[2] for line in lines]
+    assert sorted(said) == sorted([*(f"{key} with training.look_steps=None" for key in keys), "", ""])
+    assert all(bool(words) == ("seed 0" in line) for line, words in zip(lines, said, strict=True))
+
+
 def test_one_failed_variant_does_not_sink_the_others(where, tmp_path, capsys, monkeypatch):
     kind = registry.load(FAMILY.model)
     usual = kind.losses

@@ -5,7 +5,7 @@ from copy import deepcopy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fave_bench.trees import at, laid_over, nested, overlay
+from fave_bench.trees import at, differences, laid_over, nested, overlay
 
 names = st.sampled_from("abc")
 trees = st.recursive(
@@ -36,3 +36,10 @@ def test_a_nested_key_is_found_again_and_others_are_absent(key, value):
     assert at(nested(key, value), key) == value
     assert at(nested(key, value), f"{key}.more") is None
     assert at({}, key) is None
+
+
+@given(trees, trees)
+def test_what_differs_names_every_leaf_that_does_and_nothing_else(a, b):
+    found = differences(a, b)
+    assert all(at(a, key) != at(b, key) == value for key, value in found.items())
+    assert bool(found) == (a != b) and differences(a, a) == {}
