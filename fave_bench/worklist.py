@@ -194,7 +194,7 @@ def study(
 def print_plan(runs: "Sequence[Run]", store: "Store", problems: Sequence[str] = ()) -> None:
     """A line per run in the order of doing, with its state, a sum, and what could not even be planned.
 
-    Of a run that is to do it says where the tables have its row from: a record with another configuration.
+    Of a run that is to do it names a record of the same row and seed with another configuration, such as precision.
     """
     from fave_bench.estimates import Estimates, in_words
     from fave_bench.trees import differences, shorter
