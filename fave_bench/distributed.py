@@ -84,7 +84,7 @@ class World:
     def _meeting(self, error: Exception | None, values: tuple[float, ...]) -> list[float]:
         failed = self.size - self.rank if error else 0  # so that the largest is the first process that failed
         told = torch.zeros(AGENDA, dtype=torch.float64)
-        told[: len(values) + 1] = torch.tensor([failed, *values])
+        told[: len(values) + 1] = torch.tensor([failed, *values], dtype=torch.float64)
         with _reaching_everybody():
             dist.all_reduce(told, dist.ReduceOp.MAX)
         if told[0] > 0:

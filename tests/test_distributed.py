@@ -28,6 +28,7 @@ def talk(world: World) -> int:
     assert world.main_first(lambda: order.pop()) == world.rank
     assert summed.tolist() == [3, 6, 9] and copied.tolist() == [0, 0]
     assert world.meet(world.rank, -world.rank) == [2, 0] and world.meet() == []
+    assert world.meet(123456.789) == [123456.789], "seconds of a long run are not rounded"
     said = world.from_main(lambda: {"rank": world.rank, "tensor": torch.ones(2), "nothing": None, "pair": (1, "π")})
     assert said["rank"] == 0 and said["tensor"].tolist() == [1, 1] and said["pair"] == (1, "π")
     return world.rank

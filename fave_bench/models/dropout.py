@@ -33,7 +33,7 @@ def dropped(x: Tensor, rate: float) -> Tensor:
     """torch's own dropout; in a shared batch by a mask for all samples, the same that one process would draw."""
     if present() is None or rate == 0:
         return F.dropout(x, rate)
-    return x * drawn(lambda shape: F.dropout(x.new_ones(shape), rate), x.shape)
+    return x * drawn(lambda shape: F.dropout(torch.ones(shape, dtype=x.dtype, device=x.device), rate), x.shape)
 
 
 @torch.library.custom_op("fave_bench::cheap_mask", mutates_args=(), tags=(torch.Tag.nondeterministic_seeded,))
@@ -43,7 +43,7 @@ def cheap_mask(shape: Sequence[int], rate: float, dtype: torch.dtype) -> Tensor:
     On a CPU torch spends a quarter of a training step on the 24-bit uniforms of its own dropout, and as much again on
     turning truth values into numbers. Here the comparison is a subtraction whose sign bit becomes a bfloat16's bits.
     """
-    dropped = round(rate * RANGE)
+    dropped = min(round(rate * RANGE), RANGE - 1)
     count = math.prod(shape)
     words = torch.empty((count + 3) // 4, dtype=torch.int64).random_()
     bits = words.view(torch.int16)[:count].view(shape).bitwise_and_(RANGE - 1)

@@ -117,6 +117,12 @@ def test_shares_add_up_to_the_whole_batch(case, processes, size, short_parts, in
             assert_close(sum(here), grad, largest)
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_so_they_do_with_the_dropout_of_a_gpu(case, short_parts, in_double, monkeypatch):
+    monkeypatch.setattr(Dropout, "forward", lambda self, x: dropped(x, self.rate) if self.training else x)
+    test_shares_add_up_to_the_whole_batch(case, 2, 13, None, None)
+
+
 @given(st.integers(1, 7), st.integers(1, 40), st.data())
 def test_every_row_belongs_to_one_process_and_parts_to_the_same_one(processes, rows, data):
     first = data.draw(st.integers(0, rows - 1))
