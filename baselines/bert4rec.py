@@ -34,7 +34,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from fave_bench.data.windows import item_slot, lengths, valid
-from fave_bench.models.contract import Batch, LayerUse, MeanOver, ModelConfig, Recommender, linear_uses
+from fave_bench.models.contract import Batch, LayerUse, MeanOver, MultiHeadConfig, Recommender, linear_uses
 from fave_bench.models.dropout import Dropout
 from fave_bench.models.parts import Part, in_turn, joined, split
 from fave_bench.randomness import Draw
@@ -69,7 +69,7 @@ class Block(nn.Module):
 
 
 class BERT4Rec(Recommender):
-    class Config(ModelConfig):
+    class Config(MultiHeadConfig):
         """Defaults are RecBole's but for the width, which presets set for all systems alike."""
 
         d: int = Field(128, ge=1)

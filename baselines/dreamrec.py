@@ -122,7 +122,7 @@ class DreamRec(GenerativeRecommender):
     class Config(ModelConfig):
         """Defaults are the public README's for Yoochoose but for width and window, which presets set."""
 
-        d: int = Field(128, ge=4)
+        d: int = Field(128, ge=4, multiple_of=2)
         """Width of item vectors and of all states."""
         timesteps: int = Field(500, ge=2)
         """T, the steps of the forward diffusion."""

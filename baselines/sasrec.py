@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import Split
 from fave_bench.data.windows import valid
-from fave_bench.models.contract import Batch, LayerUse, MeanOver, ModelConfig, Recommender, linear_uses
+from fave_bench.models.contract import Batch, LayerUse, MeanOver, MultiHeadConfig, Recommender, linear_uses
 from fave_bench.models.dropout import dropped
 from fave_bench.models.negatives import UnseenItems
 from fave_bench.models.parts import in_turn, split
@@ -60,7 +60,7 @@ class Block(nn.Module):
 
 
 class SASRec(Recommender):
-    class Config(ModelConfig):
+    class Config(MultiHeadConfig):
         """Defaults are the published ones but for the width, which presets set."""
 
         d: int = Field(128, ge=1)

@@ -37,7 +37,7 @@ from torch import Tensor, nn
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import Split
 from fave_bench.data.windows import valid
-from fave_bench.models.contract import Batch, LayerUse, MeanOver, ModelConfig, Recommender, linear_uses
+from fave_bench.models.contract import Batch, LayerUse, MeanOver, MultiHeadConfig, Recommender, linear_uses
 from fave_bench.models.dropout import Dropout
 from fave_bench.models.negatives import UnseenItems
 from fave_bench.models.parts import Part, in_turn, split
@@ -113,7 +113,7 @@ class Layer(nn.Module):
 
 
 class STOSA(Recommender):
-    class Config(ModelConfig):
+    class Config(MultiHeadConfig):
         """Defaults are the public README's for Beauty but for the width, which presets set."""
 
         d: int = Field(128, ge=1)

@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 LISTED = 20
 """Names listed where none is near; a sentence with more would not be read."""
@@ -37,3 +41,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     some = [*names[:LISTED], f"… ({len(names):,} in all)"] if len(names) > LISTED else names
     hint = "did you mean " + " or ".join(f"'{n}'" for n in near) + "?" if near else "known: " + ", ".join(some)
     return UsageError(f"unknown {kind} '{name}'; {hint}")
+
+
+def first_complaint(error: "ValidationError") -> str:
+    """What pydantic found wrong first: `key.of.a.key: what is wrong`, without a key where no single one is."""
+    first = error.errors(include_url=False)[0]
+    said = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), said)))

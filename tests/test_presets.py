@@ -70,6 +70,16 @@ def test_limits_touch_every_stage_and_nothing_else():
         (("ml-100k", "fave", None, None, {"model.alhpa": 1}), "model 'alhpa'; did you mean 'alpha'"),
         (("ml-100k", "fave", None, None, {"model.rho_train": 1.5}), r"ml-100k/fave: model.rho_train = 1.5: "),
         (("ml-100k", "fave", None, None, {"training.batch_size": "many"}), "training.batch_size = 'many'"),
+        (("ml-100k", "fave", None, None, {"model.heads": 3}), "width 128 must be an even multiple of heads 3"),
+        (("ml-100k", "fave", None, None, {"model.decoder": [-5]}), "model.decoder"),
+        (("ml-100k", "diffurec", None, None, {"model.width": 65, "model.heads": 1}), "even multiple of heads 1"),
+        (("ml-100k", "dreamrec", None, None, {"model.d": 65}), "model.d = 65"),
+        (("ml-100k", "sasrec", None, None, {"model.heads": 3}), "d 128 must be a multiple of heads 3"),
+        (("ml-100k", "bert4rec", None, None, {"model.heads": 3}), "d 128 must be a multiple of heads 3"),
+        (("ml-100k", "stosa", None, None, {"model.heads": 3}), "d 128 must be a multiple of heads 3"),
+        (("ml-100k", "sasrec", None, None, {"training.betas": [1.5, 0.9]}), "training.betas"),
+        (("ml-100k", "fave", None, None, {"training.stages.pretrain.selection_metrics": []}), "selection_metrics"),
+        (("ml-100k", "fave", None, None, {"training.stages.pretrain.selection_metrics": ["N@50"]}), "'N@50'"),
     ],
 )  # fmt: skip
 def test_mistakes_are_one_sentence(arguments, message):

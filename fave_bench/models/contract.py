@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from fave_bench.data.sequences import Sequences
@@ -22,6 +22,20 @@ class ModelConfig(BaseModel):
 
     window: int = Field(50, ge=1)
     """Items of history the model sees, L."""
+
+
+class MultiHeadConfig(ModelConfig):
+    """Base of a configuration with a width `d` that attention `heads` share evenly."""
+
+    if TYPE_CHECKING:
+        d: int
+        heads: int
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> Self:
+        if self.d % self.heads:
+            raise ValueError(f"d {self.d} must be a multiple of heads {self.heads}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -89,7 +103,8 @@ class Recommender(nn.Module):
     its `samples` (or a term of the weights alone), its `slots`, or `everything` of the whole batch already, so that the
     shares' terms need only be added. A model that does not name its terms is trained by one process."""
     as_released: ClassVar[dict[str, Any]] = {}
-    """Configuration under which a request costs what it costs in the model's public code. Results stay the same."""
+    """Configuration under which a request costs what it costs in the model's public code. What is computed stays the
+    same, and so does the law of what is drawn."""
 
     def __init__(self, config: Any, num_items: int) -> None:
         """`num_items` is N; ids run 1..N, row 0 of any table is padding and V = N + 1."""

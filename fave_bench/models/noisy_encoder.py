@@ -11,11 +11,11 @@ A model adds its blocks, τ, its path from noise to data and its losses.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from fave_bench.models.blocks import Mask, TimeEmbedding, padding_mask
@@ -69,6 +69,12 @@ class NoisyEncoderConfig(ModelConfig):
     """λ ~ N(δ, δ²) per slot and dimension, once per network call, at test time too (released); or λ = δ; or λ = 0."""
     rng: Literal["device", "host"] = "device"
     """Where λ is drawn. `host` copies it over, as the released code does: a matter of speed, not of law."""
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> Self:
+        if self.width % (2 * self.heads):
+            raise ValueError(f"width {self.width} must be an even multiple of heads {self.heads}")
+        return self
 
 
 class NoisyEncoder(GenerativeRecommender):

@@ -14,7 +14,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from fave_bench.errors import BenchError, UsageError
+from fave_bench.errors import BenchError, UsageError, first_complaint
 from fave_bench.models import registry
 from fave_bench.models.contract import Recommender
 
@@ -49,8 +49,7 @@ def import_released(
     try:
         config = kind.Config(**(dict(preset or {}) | sizes | overrides))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(f"{model}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise UsageError(f"{model}: {first_complaint(error)}") from None
     found: Recommender = kind(config, len(theirs[kind.released_keys()["items"][0] + ".weight"]) - 1)
     found.load_state_dict(_translated(path, found, theirs))
     if entered := stage or kind.released_stage:
@@ -89,12 +88,12 @@ def _translated(path: Path, model: Recommender, theirs: State) -> State:
         if missing:
             raise BenchError(f"{path}: not a {kind.title} state_dict, '{missing[0]}' is missing")
         left -= set(sources)
-        parts = [theirs[source] for source in sources]
-        tensor = torch.cat(parts) if all(part.ndim for part in parts) else parts[0]
-        if tensor.shape != expected.shape:
-            shape = tuple(parts[0].shape)
-            raise BenchError(f"{path}: '{sources[0]}' has shape {shape}, which does not fit {kind.title}")
-        ours[key] = tensor
+        of_each = [length // len(sources) for length in expected.shape[:1]] + list(expected.shape[1:])
+        for source in sources:
+            if list(theirs[source].shape) != of_each:
+                shape = tuple(theirs[source].shape)
+                raise BenchError(f"{path}: '{source}' has shape {shape}, which does not fit {kind.title}")
+        ours[key] = torch.cat([theirs[source] for source in sources]) if of_each else theirs[sources[0]]
     unknown = sorted(key for key in left if not key.endswith(kind.released_ignored))
     if unknown:
         raise BenchError(f"{path}: not a {kind.title} state_dict, '{unknown[0]}' is unexpected")

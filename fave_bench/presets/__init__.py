@@ -16,7 +16,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fave_bench.data.catalogue import Download
-from fave_bench.errors import BenchError, UsageError, unknown
+from fave_bench.errors import BenchError, UsageError, first_complaint, unknown
 from fave_bench.models import registry
 from fave_bench.models.contract import ModelConfig
 from fave_bench.training.config import Training
@@ -188,8 +188,7 @@ def _checked(path: Path) -> Tree:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
         _File.model_validate(tree)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise BenchError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise BenchError(f"{where}: {first_complaint(error)}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise BenchError(f"{where}: {error}") from None
     return tree
@@ -208,6 +207,8 @@ def _plain(error: ValidationError, kind: type[BaseModel], where: str) -> UsageEr
     path = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
         return unknown(f"key in {where}", path, kind.model_fields)
+    if not path:  # values that do not go together: the sentence names them
+        return UsageError(f"{where}: {first_complaint(error)}")
     return UsageError(f"{where}.{path} = {_shown(first['input'])}: {first['msg']}")
 
 

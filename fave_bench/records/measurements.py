@@ -13,7 +13,7 @@ from typing import Literal, cast
 from pydantic import ConfigDict, Field, FiniteFloat, ValidationError
 
 from fave_bench.cli import say_once
-from fave_bench.errors import BenchError
+from fave_bench.errors import BenchError, first_complaint
 from fave_bench.files import write_text
 from fave_bench.records.geometry_rows import PriorsRow, TrajectoriesRow
 from fave_bench.records.row import Frozen, Row, RunRow
@@ -160,8 +160,7 @@ def read(path: Path) -> Measurement:
         rows = [ROWS[what].model_validate(row) for row in content["rows"]]
         measurement = Measurement.model_validate({**content, "rows": rows})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BenchError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise BenchError(f"{path}: {first_complaint(error)}") from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BenchError(f"{path}: {error}") from None
     if (measurement.version, measurement.what) != (SCHEMA, what):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints, TypeAdapter, ValidationError
 
-from fave_bench.errors import BenchError
+from fave_bench.errors import BenchError, first_complaint
 
 FILE = "notes.toml"
 Note = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1)]
@@ -27,7 +27,6 @@ def notes(root: Path) -> Notes:
     try:
         return SHAPE.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise BenchError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise BenchError(f"{path}: {first_complaint(error)}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise BenchError(f"{path}: {error}") from None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from fave_bench.errors import BenchError
+from fave_bench.errors import BenchError, first_complaint
 from fave_bench.files import sha256
 from fave_bench.records import siblings
 from fave_bench.records.schema import SCHEMA, Record
@@ -23,8 +23,7 @@ def read(folder: Path) -> Record:
             raise BenchError(f"{path}: schema {schema}, and this program reads {SCHEMA}")
         record = Record.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BenchError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise BenchError(f"{path}: {first_complaint(error)}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise BenchError(f"{path}: {error}") from None
     placed = (folder.parent.parent.name, folder.parent.name, folder.name)

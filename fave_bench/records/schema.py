@@ -58,7 +58,7 @@ class Look(_Frozen):
     epoch: int = Field(ge=0)
     """Passes over the samples completed in this stage."""
     seconds: FiniteFloat = Field(ge=0)
-    """Spent on training steps so far, looks not counted."""
+    """Spent on training steps so far, as in the summary."""
     losses: dict[str, FiniteFloat] = {}
     """Mean of each loss term over the last pass, already weighted."""
     validation: dict[str, Metrics] = {}
@@ -76,8 +76,8 @@ class TrainingSummary(_Frozen):
     """`converged`: validation stopped improving. `epochs`: the limit came first. `budget`: the clock did, so the
     numbers are no verdict on the model. `closed-form`: nothing to train. `external`: another program trained it."""
     seconds: FiniteFloat = Field(ge=0)
-    """Spent on training steps; looks at validation are not counted, nor is time in which the process was stopped
-    (Ctrl-Z), which records made before 2026-11-28 may count."""
+    """Spent on training steps. Looks at validation are not counted, nor time in which the process was stopped (Ctrl-Z),
+    which records made before 2026-11-28 may count, nor checkpoints, which those before 2026-11-29 may."""
     samples_per_second: FiniteFloat | None = Field(None, ge=0)
     """Training samples over `seconds`; null where nothing was trained."""
     curve: list[Look] = []
@@ -90,7 +90,7 @@ class Inference(_Frozen):
     steps: int | None = Field(None, ge=1)
     """Steps of the sampler; null for a model without one."""
     draw_seed: int | None = None
-    """Seed of the noise drawn at inference, kept apart from the training seed."""
+    """Seed of the noise drawn at inference: the run's own."""
     validation_seconds: FiniteFloat | None = Field(None, ge=0)
     """Scoring and exact ranks of all validation users."""
     test_seconds: FiniteFloat | None = Field(None, ge=0)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fave_bench.errors import BenchError
+from fave_bench.errors import BenchError, first_complaint
 
 FOLDER = Path(__file__).parent
 S = TypeVar("S", bound=BaseModel)
@@ -133,5 +133,4 @@ def _checked(kind: type[S], tree: dict[str, Any], where: str) -> S:
     try:
         return kind.model_validate(tree)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise BenchError(f"study {where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise BenchError(f"study {where}: {first_complaint(error)}") from None

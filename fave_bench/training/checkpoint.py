@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from fave_bench.errors import BenchError
+from fave_bench.errors import BenchError, first_complaint
 from fave_bench.files import replacing
 
 UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -64,6 +64,5 @@ def _require_whole(path: Path) -> None:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return first_complaint(error)
     return str(error).partition("\n")[0]

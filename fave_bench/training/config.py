@@ -1,10 +1,12 @@
 """How a model is trained: the optimiser, the stages, when to look at validation and when to stop."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Precision = Literal["fp32", "tf32", "bf16"]
+Metric = Literal["H@5", "N@5", "H@10", "N@10", "H@20", "N@20", "MRR"]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 class _Frozen(BaseModel):
@@ -34,7 +36,7 @@ class Stage(_Frozen):
     selection: Literal["N@20", "any"] = "N@20"
     """`N@20`: validation N@20 under protocol `filtered`. `any`: the released rule, under protocol `released`: a look
     improves if any metric of `selection_metrics` beats its own best (docs/fidelity.md, F13)."""
-    selection_metrics: tuple[str, ...] = ("H@10", "N@10", "H@20", "N@20")
+    selection_metrics: tuple[Metric, ...] = Field(("H@10", "N@10", "H@20", "N@20"), min_length=1)
     budget_share: float = Field(1.0, gt=0)
     """This stage's share of a wall-clock budget, relative to the other stages'."""
 
@@ -49,7 +51,7 @@ class Training(_Frozen):
 
     batch_size: int = Field(512, ge=1)
     optimizer: Literal["adam", "adamw"] = "adam"
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
     precision: Precision = "fp32"
     """Of steps; looks and ranks are fp32 always, and so are reference numbers. tf32, for a CUDA device, rounds what is
     multiplied in matrix products to ten bits of mantissa; bf16 runs the forward pass under autocast."""
@@ -57,11 +59,11 @@ class Training(_Frozen):
     """Sampler steps at looks at validation; None: the model's own number, in which the end is ranked always. Written
     where it is a number, as records from before it are without it."""
     time_budget: float | None = Field(None, gt=0)
-    """Stop after so many seconds of training steps (looks at validation and compiling not counted); marks the run
-    `budget`."""
+    """Stop after so many seconds of training steps (looks at validation, checkpoints and compiling not counted); marks
+    the run `budget`."""
     stages: dict[str, Stage] = Field(default_factory=lambda: {"train": Stage()})
     """In order; each starts from the best weights of the one before. One of no epochs is left out: the model is not
-    told of it, and its share of a budget is not spent."""
+    told of it, and what it leaves of a budget is for those after it."""
 
     def limit(self, stage: str) -> float:
         """The second, counted from the start of training, at which `stage` must be over; infinity without a budget."""

@@ -59,7 +59,7 @@ class Outcome:
     stopped_because: StoppedBecause = "converged"
     """`converged` (patience), `epochs` (the stage's limit) or `budget` (the clock)."""
     seconds: Amount = 0.0
-    """Spent on steps; looks at validation and compiling are not counted."""
+    """Spent on steps; looks at validation, checkpoints and compiling are not counted."""
     samples: NonNegativeInt = 0
     ended_on_best: bool = False
     """Whether the weights kept are those of the last look at validation."""
@@ -281,11 +281,11 @@ class Trainer:
             self._save(at, due=True)
             raise
         progress.validated(metrics["filtered"]["N@20"])
-        self.clock_zero += working_time() - began  # a budget buys training, however long a look takes
         look = {"stage": at.name, "epoch": at.epoch + 1, "seconds": round(self.outcome.seconds, 3)}
         self.outcome.curve.append({**look, "losses": losses, "validation": metrics})
         if at.stopping.look(metrics, at.epoch + 1):
             at.best = self._weights()
+        self.clock_zero += working_time() - began  # a budget buys training, however long a look takes
 
     def _read(self, at: _Progressing) -> dict[str, float]:
         """Mean loss terms of the pass so far; the one place where the host waits for the device."""
@@ -312,5 +312,7 @@ class Trainer:
             "model": self.model.state_dict(), "optimizer": at.optimizer.state_dict(),
             "stopping": at.stopping.state(), "outcome": vars(self.outcome),
         }  # fmt: skip
+        began = working_time()
         checkpoint.save(self.path, state)
+        self.clock_zero += working_time() - began
         self.last_saved = time.monotonic()

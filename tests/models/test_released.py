@@ -185,6 +185,9 @@ def test_wrapped_and_parallel_state_dicts_are_the_same_model(tmp_path: Path, wra
     assert all(torch.equal(bare[name], wrapped[name]) for name in bare)
 
 
+KEY_PROJECTION = "fave.xstart_model.att.transformer_blocks.0.attention.linear_layers.1.weight"
+
+
 def without(name: str) -> State:
     state = random_state("fave")
     del state[name]
@@ -198,6 +201,8 @@ def without(name: str) -> State:
         (without("fave.xstart_model.att.transformer_blocks.1.gamma"), r"blocks\.1\.gamma' is missing"),
         (without("LayerNorm.bias"), "'LayerNorm.bias' is missing"),
         (random_state("fave") | {"LayerNorm.weight": torch.ones(D + 1)}, "shape"),
+        (random_state("fave") | {KEY_PROJECTION: torch.ones(4, 4)}, r"linear_layers\.1\.weight' has shape \(4, 4\)"),
+        (random_state("fave") | {KEY_PROJECTION: torch.ones(4)}, r"linear_layers\.1\.weight' has shape \(4,\)"),
         (random_state("fave") | {"surprise": torch.ones(1)}, "'surprise' is unexpected"),
         (random_state("fave") | {"LayerNorm.bias": torch.full((D,), math.nan)}, "finite"),
         (random_state("fave") | {"LayerNorm.bias": "words"}, "not a tensor"),
@@ -205,7 +210,10 @@ def without(name: str) -> State:
         ({}, "no state_dict"),
         ([1, 2], "no state_dict"),
     ],
-    ids=["no items", "no gamma", "no bias", "shape", "unexpected", "nan", "no tensor", "other model", "empty", "list"],
+    ids=[
+        *("no items", "no gamma", "no bias", "shape", "one of three", "flat"),
+        *("unexpected", "nan", "no tensor", "other model", "empty", "list"),
+    ],
 )
 def test_what_is_not_such_a_state_dict_is_one_clear_sentence(tmp_path: Path, content: Any, message: str) -> None:
     with pytest.raises(BenchError, match=message) as raised:

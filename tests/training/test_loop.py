@@ -165,8 +165,10 @@ def test_the_budget_ends_training_and_marks_the_run(sequences):
     assert len(outcome.curve) == 1, "what was trained is looked at"
 
 
-def test_seconds_are_those_of_steps_without_looks_and_without_the_time_the_process_was_held(sequences, monkeypatch):
-    clock, step, numbers = WorkingTime(), recorded.train_step, count(1)
+def test_seconds_are_those_of_steps_without_looks_checkpoints_and_the_time_the_process_was_held(
+    sequences, monkeypatch, tmp_path
+):
+    clock, step, save, numbers = WorkingTime(), recorded.train_step, checkpoint.save, count(1)
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(loop, "working_time", clock)
@@ -182,10 +184,16 @@ def test_seconds_are_those_of_steps_without_looks_and_without_the_time_the_proce
         now[0] += 50
         return fake_metrics(0.5)
 
+    def slow_save(*arguments):
+        now[0] += 30
+        saves.append(save(*arguments))
+
+    saves = []
     monkeypatch.setattr(recorded, "train_step", timed)
+    monkeypatch.setattr(checkpoint, "save", slow_save)
     clock()
-    outcome = trainer(sequences, TRAINING, look).run()
-    assert next(numbers) - 1 == 16 and outcome.seconds == 15
+    outcome = trainer(sequences, TRAINING, look, checkpoint_path=tmp_path / "checkpoint.pt").run()
+    assert len(saves) > 1 and next(numbers) - 1 == 16 and outcome.seconds == 15
     assert [entry["seconds"] for entry in outcome.curve] == [4, 7, 11, 15]
 
 
