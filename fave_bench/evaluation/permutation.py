@@ -54,7 +54,8 @@ def exact_p(differences: FloatArray) -> float | None:
             np.add.outer(sums, size * (2 * ups - count)).ravel(),
             np.multiply.outer(chance, _binomial(ups, count)).ravel(),
         )
-    return min(1.0, float(chance[np.abs(sums) >= abs(differences.sum()) - SAME].sum()))
+    seen = abs(float((np.sign(differences) * magnitudes).sum()))  # of the rounded sizes, as the listed sums are
+    return min(1.0, float(chance[np.abs(sums) >= seen - SAME].sum()))
 
 
 def monte_carlo_p(weighted: FloatArray, pairs: Pairs, flips: int, rng: np.random.Generator) -> FloatArray:

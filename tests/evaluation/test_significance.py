@@ -63,6 +63,13 @@ def test_with_hits_alone_it_is_the_sign_test(wins: int, losses: int, ties: int) 
     assert exact_p(each) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("users", "differing", "net"), [(32768, 12000, 220), (32768, 20000, 280), (22363, 4000, 800)])
+def test_what_was_seen_is_one_of_the_listed_sums_however_it_was_rounded(users: int, differing: int, net: int) -> None:
+    wins = (differing + net) // 2
+    each = np.repeat([1.0, -1.0, 0.0], [wins, differing - wins, users - differing]) / users
+    assert exact_p(each) == pytest.approx(stats.binomtest(wins, differing).pvalue, rel=1e-6)
+
+
 def test_many_sizes_of_difference_are_too_many_to_list() -> None:
     assert exact_p(rng().normal(size=40)) is None
 
