@@ -64,11 +64,9 @@ class ItemKNN(Recommender):
 
 def _users_by_items(sequences: Sequences, split: Split, vocabulary: int) -> sparse.csr_array:
     """(U, V) with 1 where the user has the item in training."""
-    counts = split.train_stop - split.train_start
-    user = np.repeat(np.arange(len(counts)), counts)
-    position = np.arange(len(user)) - np.repeat(np.cumsum(counts) - counts, counts) + split.train_start[user]
-    shape = (len(counts), vocabulary)
-    table = sparse.coo_array((np.ones(len(user), np.float32), (user, sequences.items[position])), shape).tocsr()
+    training, shape = split.trained(sequences), (sequences.num_users, vocabulary)
+    where = (sequences.owner[training], sequences.items[training])
+    table = sparse.coo_array((np.ones(training.sum(), np.float32), where), shape).tocsr()
     table.data[:] = 1
     return table
 

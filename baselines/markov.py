@@ -8,8 +8,6 @@ the Dirichlet-prior smoothing of Zhai & Lafferty (SIGIR 2001). An item nobody we
 plain popularity. Nothing is trained and no paper's number is reproduced; μ is chosen on validation.
 """
 
-from typing import Any
-
 import numpy as np
 import torch
 from pydantic import Field
@@ -19,6 +17,7 @@ from torch import Tensor
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import Split
 from fave_bench.models.contract import ModelConfig, Recommender
+from fave_bench.models.sparse_rows import SparseRows
 from fave_bench.randomness import Draw
 
 
@@ -31,55 +30,23 @@ class Markov(Recommender):
     samples = "none"
     config: Config
     popularity: Tensor
-    first: Tensor
-    following: Tensor
-    counts: Tensor
+    followers: SparseRows
 
     def __init__(self, config: Config, num_items: int) -> None:
         super().__init__(config, num_items)
         self.register_buffer("popularity", torch.zeros(self.vocabulary))
-        self.register_buffer("first", torch.zeros(self.vocabulary + 1, dtype=torch.int64))
-        self.register_buffer("following", torch.zeros(0, dtype=torch.int64))
-        self.register_buffer("counts", torch.zeros(0))
 
     def fit(self, sequences: Sequences, split: Split) -> None:
-        """Item i's successors are ``following[first[i]:first[i + 1]]``, seen ``counts`` times."""
-        items = sequences.items
-        training = items[_inside(sequences, split.train_start, split.train_stop)]
-        pairs = np.flatnonzero(
-            _inside(sequences, split.train_start, np.maximum(split.train_stop - 1, split.train_start))
-        )
+        items, owner, training = sequences.items, sequences.owner, split.trained(sequences)
+        followed = training[:-1] & training[1:] & (owner[:-1] == owner[1:])
+        pairs = items[:-1][followed], items[1:][followed]
         shape = (self.vocabulary, self.vocabulary)
-        chain = sparse.coo_array((np.ones(len(pairs)), (items[pairs], items[pairs + 1])), shape).tocsr()
-        device, shares = self.popularity.device, np.bincount(training, minlength=self.vocabulary) / len(training)
-        self.popularity = torch.as_tensor(shares, dtype=torch.float32, device=device)
-        self.first = torch.as_tensor(chain.indptr, dtype=torch.int64, device=device)
-        self.following = torch.as_tensor(chain.indices, dtype=torch.int64, device=device)
-        self.counts = torch.as_tensor(chain.data, dtype=torch.float32, device=device)
+        self.followers = SparseRows(sparse.coo_array((np.ones(followed.sum()), pairs), shape).tocsr())
+        self.popularity.copy_(torch.as_tensor(np.bincount(items[training], minlength=self.vocabulary) / training.sum()))
+        self.to(self.popularity.device)
 
     def scores(self, history: Tensor, *, draw: Draw) -> Tensor:
         last, mu = history[:, -1], self.config.smoothing
-        first, successors = self.first[last], self.first[last + 1] - self.first[last]
-        row = torch.repeat_interleave(torch.arange(len(last), device=last.device), successors)
-        place = torch.arange(len(row), device=last.device) - (successors.cumsum(0) - successors)[row]
-        cell = first[row] + place
-        scores = (mu * self.popularity).repeat(len(last), 1)
-        scores.view(-1).index_add_(0, row * self.vocabulary + self.following[cell], self.counts[cell])
-        total = torch.zeros_like(scores[:, 0]).index_add_(
-            0, row, self.counts[cell]
-        )  # whole numbers: exact in any order
-        return scores / (total + mu)[:, None]
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
-        for name in ("following", "counts"):  # their length is the data's
-            if f"{prefix}{name}" in state_dict:
-                setattr(self, name, getattr(self, name).new_zeros(len(state_dict[f"{prefix}{name}"])))
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
-
-def _inside(sequences: Sequences, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
-    """(A,) bool: which positions lie in one of the ranges."""
-    edges = np.zeros(sequences.num_actions + 1, dtype=np.int64)
-    np.add.at(edges, start, 1)
-    np.add.at(edges, stop, -1)
-    return np.cumsum(edges[:-1]) > 0
+        following, counts = self.followers.cells(last)
+        scores = (mu * self.popularity).repeat(len(last), 1).scatter_add_(1, following, counts)
+        return scores / (counts.sum(1) + mu)[:, None]  # whole numbers: their sum is exact in any order

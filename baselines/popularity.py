@@ -24,10 +24,7 @@ class Popularity(Recommender):
         self.register_buffer("counts", torch.zeros(self.vocabulary))
 
     def fit(self, sequences: Sequences, split: Split) -> None:
-        edges = np.zeros(sequences.num_actions + 1, dtype=np.int64)
-        np.add.at(edges, split.train_start, 1)
-        np.add.at(edges, split.train_stop, -1)
-        training = sequences.items[np.cumsum(edges[:-1]) > 0]
+        training = sequences.items[split.trained(sequences)]
         self.counts.copy_(torch.as_tensor(np.bincount(training, minlength=self.vocabulary)))
 
     def scores(self, history: Tensor, *, draw: Draw) -> Tensor:

@@ -50,6 +50,19 @@ def test_both_routes_to_the_real_data_have_one_fingerprint(
         assert each["sha256"] in dict(known.checksums)
 
 
+def test_times_that_are_no_seconds_order_the_actions_and_are_shown_as_they_are(
+    tmp_path: Path, card: Callable[..., dict[str, object]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Amazon's reviews of 2023 come in milliseconds."""
+    begin = 1_588_687_728_923
+    path = tmp_path / "actions.csv"
+    rows = [f"{user},i{n},{begin + 10 * n}" for user in "ab" for n in range(4)]
+    path.write_text("\n".join(["user_id,parent_asin,timestamp", *rows]) + "\n")
+    assert main(["--dataset", "mine", "--from", str(path)]) == 0
+    assert "1,588,687,728,923 to 1,588,687,728,953" in capsys.readouterr().out
+    assert card("--dataset", "mine")["order"]["first"] == begin  # type: ignore[index]
+
+
 def test_a_difference_from_the_papers_counts_is_one_line(
     tmp_path: Path, card: Callable[..., dict[str, object]], capsys: pytest.CaptureFixture[str]
 ) -> None:

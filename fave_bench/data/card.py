@@ -16,9 +16,9 @@ class Order:
     """How far the times of a source decide its order, and what leave-one-out leaks because users overlap in time."""
 
     first: int
-    """Unix seconds of the earliest action."""
+    """Time of the earliest action."""
     last: int
-    """Unix seconds of the latest action."""
+    """Time of the latest action."""
     tied_pairs: float
     """Share of neighbouring actions of one user that have the same time."""
     tied_test_targets: int
@@ -45,7 +45,7 @@ class Card:
     repeated_actions: float
     """Share of actions on an item that the user met before."""
     repeated_validation_targets: int
-    """Validation targets that occur in the user's own history, which the filtered protocol cannot rank."""
+    """Validation targets that occur in the user's own history."""
     repeated_test_targets: int
     """The same for test targets."""
     unseen_test_targets: int
@@ -59,7 +59,7 @@ def card_of(sequences: Sequences) -> Card:
     split = leave_one_out(sequences)
     length = np.diff(sequences.offsets)
     earlier = met_before(sequences)
-    training = _training_mask(sequences, split)
+    training = split.trained(sequences)
     pairs = len(earlier) - int(earlier.sum())
     known = np.zeros(sequences.num_items + 1, bool)
     known[sequences.items[training]] = True
@@ -73,7 +73,7 @@ def card_of(sequences: Sequences) -> Card:
         repeated_validation_targets=int(earlier[split.validation.stop].sum()),
         repeated_test_targets=int(earlier[split.test.stop].sum()),
         unseen_test_targets=int((~known[sequences.items[split.test.stop]]).sum()),
-        order=None if sequences.times is None else _order(sequences.offsets, sequences.times, split, training),
+        order=None if sequences.times is None else _order(sequences.owner, sequences.times, split, training),
     )
 
 
@@ -84,25 +84,15 @@ def _lengths(length: NDArray[np.int64]) -> dict[str, float]:
     }
 
 
-def _owner(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-
-
 def met_before(sequences: Sequences) -> NDArray[np.bool_]:
     """(A,) whether the same user has the same item at an earlier position."""
-    pair = _owner(sequences.offsets) * (sequences.num_items + 1) + sequences.items
+    pair = sequences.owner * (sequences.num_items + 1) + sequences.items
     earlier = np.ones(sequences.num_actions, bool)
     earlier[np.unique(pair, return_index=True)[1]] = False
     return earlier
 
 
-def _training_mask(sequences: Sequences, split: Split) -> NDArray[np.bool_]:
-    position = np.arange(sequences.num_actions)
-    return position < split.train_stop[_owner(sequences.offsets)]
-
-
-def _order(offsets: NDArray[np.int64], times: NDArray[np.int64], split: Split, training: NDArray[np.bool_]) -> Order:
-    owner = _owner(offsets)
+def _order(owner: NDArray[np.int64], times: NDArray[np.int64], split: Split, training: NDArray[np.bool_]) -> Order:
     tied = (times[1:] == times[:-1]) & (owner[1:] == owner[:-1])  # tied[i]: position i + 1 has the time of position i
     train = np.sort(times[training])
     asked = times[split.test.stop]
@@ -110,7 +100,7 @@ def _order(offsets: NDArray[np.int64], times: NDArray[np.int64], split: Split, t
     return Order(
         first=int(times.min()),
         last=int(times.max()),
-        tied_pairs=float(tied.sum() / max(1, len(times) - len(offsets) + 1)),
+        tied_pairs=float(tied.sum() / max(1, (owner[1:] == owner[:-1]).sum())),
         tied_test_targets=int(tied[split.test.stop - 1].sum()),
         tied_validation_targets=int((tied[validation - 1] | tied[validation]).sum()),
         leaking_targets=float((asked < train[-1]).mean()),

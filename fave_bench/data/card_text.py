@@ -103,9 +103,16 @@ def _order_rows(order: Order | None, users: int) -> Iterator[tuple[str, str]]:
     if order is None:
         yield "times", "none, so no temporal split and no leakage figure"
         return
-    first, last = (datetime.fromtimestamp(moment, UTC).date().isoformat() for moment in (order.first, order.last))
-    yield "times", f"{first} to {last}"
+    yield "times", f"{_day(order.first)} to {_day(order.last)}"
     decided = f"{order.tied_test_targets:,} test and {order.tied_validation_targets:,} validation targets of {users:,}"
     yield "tied times", f"{order.tied_pairs:.1%} of neighbouring actions; file order alone decides {decided}"
     yield "leakage", f"{order.leaking_targets:.1%} of test targets lie before some training interaction"
     yield "", f"{order.later_training:.1%} of training lies after a test target, on average over the targets"
+
+
+def _day(moment: int) -> str:
+    """The date of a time in Unix seconds; the number itself where it must be counted in something else."""
+    try:
+        return datetime.fromtimestamp(moment, UTC).date().isoformat()
+    except (ValueError, OverflowError, OSError):
+        return f"{moment:,}"

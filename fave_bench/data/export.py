@@ -17,11 +17,10 @@ def export(sequences: Sequences, split: Split, folder: Path) -> list[Path]:
 
     ``users.csv`` (user, original) and ``items.csv`` (item, original) hold the canonical numbers, users from 0 and
     items from 1, and the source's own ids. ``interactions.csv`` (user, item, position, part and, where the source has
-    times, time in Unix seconds) holds every action by canonical numbers, each user's from position 0, oldest first;
+    times, time as it counts them) holds every action by canonical numbers, each user's from position 0, oldest first;
     for what `part` says see `parts`.
     """
-    length = np.diff(sequences.offsets)
-    owner = np.repeat(np.arange(sequences.num_users), length)
+    owner = sequences.owner
     actions = {
         "user": owner,
         "item": sequences.items,
@@ -45,8 +44,6 @@ def parts(sequences: Sequences, split: Split) -> "pd.Categorical[str]":
 
     `other` is what a temporal split asks nobody about: of a history where it precedes the target.
     """
-    position, length = np.arange(sequences.num_actions), np.diff(sequences.offsets)
-    trained = (position >= np.repeat(split.train_start, length)) & (position < np.repeat(split.train_stop, length))
-    code = trained.astype(np.int8)
+    code = split.trained(sequences).astype(np.int8)
     code[split.validation.stop], code[split.test.stop] = 2, 3
     return pd.Categorical.from_codes(code, categories=["other", "train", "validation", "test"])

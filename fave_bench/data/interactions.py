@@ -25,7 +25,7 @@ class Interactions:
     items: IntArray
     """(A,) codes of items."""
     times: NDArray[np.int64] | None
-    """(A,) Unix seconds, or None where file order is time order."""
+    """(A,) Unix seconds, or what else the source counts in whole numbers; None where file order is time order."""
     user_labels: Sequence[str]
     item_labels: Sequence[str]
 

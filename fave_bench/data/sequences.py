@@ -25,7 +25,7 @@ class Sequences:
     items: IntArray
     """(A,) item ids in 1..N."""
     times: NDArray[np.int64] | None = None
-    """(A,) Unix seconds, or None where the source has no times."""
+    """(A,) Unix seconds, or what else the source counts in whole numbers; None where it has no times."""
     user_labels: tuple[str, ...] = ()
     """(U,) the source's own user ids, in canonical order."""
     item_labels: tuple[str, ...] = ()
@@ -39,6 +39,11 @@ class Sequences:
     @property
     def num_users(self) -> int:
         return len(self.offsets) - 1
+
+    @property
+    def owner(self) -> NDArray[np.int64]:
+        """(A,) the user of each position."""
+        return np.repeat(np.arange(self.num_users), np.diff(self.offsets))
 
     @cached_property
     def num_items(self) -> int:

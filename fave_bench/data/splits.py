@@ -35,6 +35,16 @@ class Split:
     validation: Phase
     test: Phase
 
+    def trained(self, sequences: Sequences) -> NDArray[np.bool_]:
+        """(A,) whether a position is trained on."""
+        return within(sequences, self.train_start, self.train_stop)
+
+
+def within(sequences: Sequences, start: LongArray, stop: LongArray) -> NDArray[np.bool_]:
+    """(A,) whether a position lies in its user's range, user u's being start[u] to stop[u]; (U,) each."""
+    owner, position = sequences.owner, np.arange(sequences.num_actions)
+    return (position >= start[owner]) & (position < stop[owner])
+
 
 def leave_one_out(sequences: Sequences) -> Split:
     """Last item for test, the one before for validation, the rest for training.
@@ -72,8 +82,7 @@ def temporal(sequences: Sequences, train: float = 0.8, validation: float = 0.1) 
     if not (0 < train < 1 and 0 < validation < 1 - train):
         raise BenchError(f"temporal split: shares {train} and {validation} must be positive and sum to less than 1")
     cuts = np.quantile(sequences.times, [train, train + validation], method="lower")
-    start, stop = sequences.offsets[:-1], sequences.offsets[1:]
-    owner = np.repeat(np.arange(sequences.num_users), stop - start)
+    start, stop, owner = sequences.offsets[:-1], sequences.offsets[1:], sequences.owner
     first_after = [start + np.bincount(owner[sequences.times < cut], minlength=sequences.num_users) for cut in cuts]
 
     def phase(target: LongArray, limit: LongArray) -> Phase:

@@ -74,8 +74,7 @@ def _watched(work: Callable[..., None], path: Path, *arguments: Any) -> tuple[fl
 def _write(path: Path, size: tuple[int, int, int]) -> None:
     """The generated actions as a file that a user might have: user, item, time."""
     sequences = shape.steam_shaped(*size)
-    users = np.repeat(np.arange(sequences.num_users), np.diff(sequences.offsets))
-    columns = np.column_stack([users, sequences.items, np.arange(len(users))])
+    columns = np.column_stack([sequences.owner, sequences.items, np.arange(sequences.num_actions)])
     with path.open("w", encoding="ascii") as file:
         file.write("user,item,time\n")
         for lines in np.array_split(columns, len(columns) // 100_000 + 1):

@@ -59,10 +59,8 @@ def co_occurrence(sequences: Sequences, split: Split) -> FloatArray:
 
 def _columns(sequences: Sequences, split: Split) -> sparse.csc_array:
     """X: (U, N + 1), each training item of a user once, and then each item's column at length 1."""
-    owner = np.repeat(np.arange(sequences.num_users), np.diff(sequences.offsets))
-    position = np.arange(sequences.num_actions)
-    training = (position >= split.train_start[owner]) & (position < split.train_stop[owner])
-    where = (owner[training], sequences.items[training])
+    training = split.trained(sequences)
+    where = (sequences.owner[training], sequences.items[training])
     held = sparse.csc_array((np.ones(training.sum()), where), (sequences.num_users, sequences.num_items + 1))
     held.data[:] = 1
     held.data /= np.sqrt(np.repeat(np.diff(held.indptr), np.diff(held.indptr)))

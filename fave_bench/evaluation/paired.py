@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fave_bench.errors import BenchError
-from fave_bench.evaluation.metrics import METRICS, FloatArray, per_user, user_weights
+from fave_bench.evaluation.metrics import METRICS, mean_and_error, per_user, user_weights
 from fave_bench.evaluation.phase_ranks import PhaseRanks
 from fave_bench.evaluation.protocols import Protocol
 
@@ -40,9 +40,5 @@ def paired_differences(
         raise BenchError("two runs that rank different users cannot be compared user by user")
     per_seed = [(per_user(a.ranks(protocol.name)), per_user(b.ranks(protocol.name))) for a, b in pairs]
     weights = user_weights(protocol, len(pairs[0][0].users))
-    return {m: _difference(np.mean([a[m] - b[m] for a, b in per_seed], axis=0), weights) for m in METRICS}
-
-
-def _difference(values: FloatArray, weights: FloatArray) -> PairedDifference:
-    mean = float(weights @ values)
-    return PairedDifference(mean, float(np.sqrt((weights @ (values - mean) ** 2) * (weights @ weights))))
+    differences = {m: np.mean([a[m] - b[m] for a, b in per_seed], axis=0) for m in METRICS}
+    return {m: PairedDifference(*mean_and_error(each, weights)) for m, each in differences.items()}

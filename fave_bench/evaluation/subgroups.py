@@ -57,11 +57,7 @@ def target_popularity(sequences: Sequences, split: Split) -> Grouping:
 
 def training_counts(sequences: Sequences, split: Split) -> Ints:
     """(N + 1,): how often each item id occurs in training."""
-    edges = np.zeros(sequences.num_actions + 1, dtype=np.int64)
-    np.add.at(edges, split.train_start, 1)
-    np.add.at(edges, split.train_stop, -1)
-    trained = sequences.items[edges.cumsum()[:-1] > 0]
-    return np.bincount(trained, minlength=sequences.num_items + 1)
+    return np.bincount(sequences.items[split.trained(sequences)], minlength=sequences.num_items + 1)
 
 
 def _grouping(by: str, split: Split, unit: str, counts: Ints, group: Ints, names: tuple[str, ...]) -> Grouping:

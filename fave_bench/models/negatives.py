@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from fave_bench.data.sequences import Sequences
+from fave_bench.data.splits import within
 from fave_bench.randomness import Draw
 
 
@@ -27,9 +28,8 @@ class UnseenItems(nn.Module):
     def of(cls, sequences: Sequences, start: np.ndarray, stop: np.ndarray) -> "UnseenItems":
         """The sampler that avoids ``items[start[u]:stop[u]]`` for every user u."""
         sampler = cls(sequences.num_users, sequences.num_items)
-        span = np.repeat(np.arange(len(start)), stop - start)
-        offset = np.arange(len(span)) - np.repeat(np.cumsum(stop - start) - (stop - start), stop - start)
-        pairs = np.unique(span * (sequences.num_items + 1) + sequences.items[start[span] + offset])
+        touched = within(sequences, start, stop)
+        pairs = np.unique(sequences.owner[touched] * (sequences.num_items + 1) + sequences.items[touched])
         user, item = np.divmod(pairs, sequences.num_items + 1)
         distinct = np.bincount(user, minlength=len(start))
         first = np.cumsum(distinct) - distinct

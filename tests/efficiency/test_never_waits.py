@@ -24,7 +24,10 @@ WAITING = {
     ATEN._local_scalar_dense.default, ATEN.is_nonzero.default, ATEN.equal.default, ATEN.nonzero.default,
     ATEN.masked_select.default, ATEN._unique.default, ATEN._unique2.default, ATEN.unique_dim.default,
     ATEN.unique_consecutive.default,
+    # whole, where no gradient is wanted: the parts of them that wait are then not seen
+    ATEN.item.default, ATEN.argwhere.default, ATEN.where.default,
 }  # fmt: skip
+REPEATING = {ATEN.repeat_interleave.Tensor, ATEN.repeat_interleave.self_Tensor}
 INDEXING = {ATEN.index.Tensor, ATEN.index_put.default, ATEN.index_put_.default}
 ITEMS = torch.as_tensor(SEQUENCES.items)
 STAGES = [
@@ -43,7 +46,7 @@ class NeverWaiting(TorchDispatchMode):
     ) -> Any:
         options = options or {}
         masked = function in INDEXING and any(i is not None and i.dtype == torch.bool for i in arguments[1])
-        unsized = function is ATEN.repeat_interleave.Tensor and options.get("output_size") is None
+        unsized = function in REPEATING and options.get("output_size") is None
         assert not (function in WAITING or masked or unsized), f"{function} waits for the device"
         return function(*arguments, **options)
 
@@ -78,8 +81,12 @@ def test_training_does_not(name: str, stage: str, settings: dict[str, Any]) -> N
         lambda: ITEMS.unique(),
         lambda: ITEMS.nonzero(),
         lambda: ITEMS.repeat_interleave(ITEMS),
+        lambda: ITEMS.sum().item(),
+        lambda: ITEMS.argwhere(),
+        lambda: torch.where(ITEMS > 3),
     ],
 )
-def test_what_waits_is_noticed(waits: Callable[[], object]) -> None:
-    with pytest.raises(AssertionError, match="waits for the device"), NeverWaiting():
+@pytest.mark.parametrize("mode", [torch.enable_grad, torch.no_grad, torch.inference_mode])
+def test_what_waits_is_noticed(mode: Callable[[], Any], waits: Callable[[], object]) -> None:
+    with mode(), pytest.raises(AssertionError, match="waits for the device"), NeverWaiting():
         waits()

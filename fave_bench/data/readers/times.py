@@ -1,4 +1,4 @@
-"""Times as files write them, as Unix seconds."""
+"""Times as files write them: dates as Unix seconds, a number as it is, whatever it counts."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -8,7 +8,7 @@ LIMIT = 1 << 62
 
 @lru_cache(maxsize=1 << 16)  # day resolution: a few thousand distinct dates in millions of lines
 def seconds(text: str) -> int:
-    """Unix seconds of an integer, a decimal number or an ISO 8601 date or date-time (UTC unless it says otherwise).
+    """Whole part of a number, or Unix seconds of an ISO 8601 date or date-time (UTC unless it says otherwise).
 
     Raises ValueError for anything else.
     """
