@@ -62,6 +62,8 @@ def lists(own: dict[str, float], other: dict[str, float], **changed: Any) -> dic
     ]
     found = list_claims(contents("diversity", *rows), ILD, "Own")
     assert {claim.verdict for claim in found} <= set(VERDICTS)
+    disagree = len({own[space] > other[space] for space in own}) > 1 and not changed
+    assert all(("say the opposite" in claim.because) == disagree for claim in found)
     return {name: claim.verdict for claim in found for name in ("Near", "Far") if f"than {name}" in claim.text}
 
 

@@ -63,6 +63,20 @@ def test_a_row_that_differs_is_explained_by_what_is_noted_of_it_and_others_are_n
 
 
 @pytest.mark.parametrize(
+    ("name", "what", "said"),
+    [
+        ("claims", "acuracy", "unknown kind of claim 'acuracy'; did you mean 'accuracy'"),
+        ("explained", "beuaty", "unknown dataset 'beuaty'; did you mean 'beauty'"),
+        ("speed", "beuaty", "unknown dataset 'beuaty'; did you mean 'beauty'"),
+        ("headline", "beuaty", "unknown dataset 'beuaty'; did you mean 'beauty'"),
+    ],
+)
+def test_a_misspelt_word_behind_a_block_is_refused(results: Path, name: str, what: str, said: str) -> None:
+    with pytest.raises(BenchError, match=said):
+        rendered(results, name, what)
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("[ml-100k", "notes.toml: Expected"),
@@ -142,7 +156,7 @@ def test_speed_is_sorted_and_compared_with_the_papers_own_model_on_the_same_devi
         "| test device · 2 threads | FAVE, paper | 1 | – | 3.00 | 1.50 |",
         "| test device · 2 threads | FMRec, released | 30 | – | 30.0 | 15.0 |",
     ]
-    assert rendered(tmp_path, "speed", "far") == "None yet."
+    assert rendered(tmp_path, "speed", "steam") == "None yet."
 
 
 def test_one_run_is_named_with_its_metrics_and_their_error(results: Path) -> None:

@@ -218,6 +218,7 @@ def test_a_lead_holds_fails_or_cannot_be_told() -> None:
         (judged(printed, run_of("Alpha", 300), run_of("Beta", 100, stopped_because="budget")), "open"),
         (judged(papers("Alpha", "Beta", "Gamma"), run_of("Alpha", 300), run_of("Beta", 100)), "open"),
         (judged(papers("Alpha", "Beta", "Gamma"), run_of("Alpha", 100), run_of("Beta", 300)), "fails"),
+        (judged(papers("Alpha", "Beta", "Gamma"), run_of("Alpha", 201), run_of("Beta", 200)), "open"),
         (judged(printed, run_of("Alpha", 300), run_of("Alpha", 50, setting="paper"), run_of("Beta", 100)), "holds"),
     ]
     for found, expected in verdicts:

@@ -120,6 +120,18 @@ def test_two_configurations_are_never_averaged() -> None:
     assert len(set(labels)) == 2
 
 
+def test_a_budget_that_was_not_used_up_makes_no_row_of_its_own_and_no_second_run_of_a_seed() -> None:
+    def trained(seed: int, seconds: float | None, **options: str) -> Record:
+        config = {"model": {}, "training": {"batch_size": 512, "time_budget": seconds}}
+        return make_record(title="Alpha", seed=seed, config=config, **options)
+
+    records = [trained(0, 60.0), trained(0, None), trained(1, 60.0), trained(2, None)]
+    cut = trained(0, 60.0, stopped_because="budget")
+    whole, short = summarise([*records, cut])
+    assert [(r.seed, r.config["training"]["time_budget"]) for r in whole.records] == [(0, None), (1, 60.0), (2, None)]
+    assert short.records == (cut,)
+
+
 def test_another_split_is_a_board_of_its_own_and_nothing_the_paper_printed() -> None:
     plain = make_record(title="Alpha", variant="ce")
     moved = plain.model_copy(update={"dataset": plain.dataset.model_copy(update={"split": "temporal"})})
@@ -328,7 +340,13 @@ def test_rows_of_one_name_are_told_apart_by_how_they_were_trained() -> None:
         {"batch_size": 1},
         {"batch_size": 2, "time_budget": 60.0},
     ]
-    records = [make_record(config={"model": {}, "training": training}) for training in kinds]
+    records = [
+        make_record(
+            config={"model": {}, "training": training},
+            stopped_because="budget" if "time_budget" in training else "converged",
+        )
+        for training in kinds
+    ]
     (board,) = boards(records, [], papers())
     labels = {str(line.summary.first.config["training"]): line.label for line in board.lines if line.summary}
     found = [labels[str(training)] for training in kinds]

@@ -202,9 +202,12 @@ class Record(_Frozen):
     def configuration(self) -> str:
         """A key that all seeds of one configuration share: records that differ in it are never averaged.
 
-        Each seed of an external model has files of its own.
+        Each seed of an external model has files of its own, and a budget that was not used up has changed nothing.
         """
         same = {key: value for key, value in self.config.items() if key != "files"}
+        training = same.get("training")
+        if isinstance(training, dict) and "time_budget" in training and not self.truncated:
+            same["training"] = training | {"time_budget": None}
         return self.model_copy(update={"seed": 0, "config": same}).expected_key()
 
     def expected_key(self) -> str:

@@ -49,9 +49,12 @@ def place(axes: "Axes", labels: Sequence[Label], obstacles: Pixels) -> None:
     """
     dots, taken = axes.transData.transform(obstacles), np.zeros((0, 4))
     frame = np.array(axes.get_window_extent().extents)
-    for label in labels:
+    named = axes.transData.transform([(label.x, label.y) for label in labels]).reshape(-1, 2)
+    for i, label in enumerate(labels):
         spots = list(_spots(axes, label))
-        best = min(spots, key=lambda spot: _cost(spot, dots, taken, frame))
+        own, others = named[i], np.delete(named, i, axis=0)
+        costs = [_cost(spot, dots, taken, frame) + _mistaken(spot.box, own, others) for spot in spots]
+        best = spots[int(np.argmin(costs))]
         taken = np.vstack([taken, best.box])
         leader = {"arrowstyle": "-", "color": label.color, "lw": 0.5, "alpha": 0.6, "shrinkB": 2}
         axes.annotate(
@@ -73,7 +76,10 @@ def column(axes: "Axes", labels: Sequence[Label]) -> None:
         axes.annotate(
             label.text, (label.x, label.y), (1.06, height), textcoords="axes fraction", ha="left", va="center",
             size=label.size, color=label.color, weight=label.weight, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": label.color, "lw": 0.5, "alpha": 0.45, "shrinkA": 1, "shrinkB": 3},
+            arrowprops={
+                "arrowstyle": "-", "color": label.color, "lw": 0.5, "alpha": 0.45, "shrinkA": 1, "shrinkB": 3,
+                "relpos": (0, 0.5),  # to the word's left edge: the middle is behind other words
+            },
         )  # fmt: skip
 
 
@@ -134,3 +140,14 @@ def _cost(spot: _Spot, dots: Pixels, taken: Pixels, frame: Pixels) -> float:
     outside = float(np.maximum(0, [frame[0] - left, frame[1] - bottom, right - frame[2], top - frame[3]]).sum())
     inside = (dots[:, 0] > left) & (dots[:, 0] < right) & (dots[:, 1] > bottom) & (dots[:, 1] < top)
     return 3 * covered + 60 * outside + 40 * int(inside.sum()) + 2 * spot.distance
+
+
+def _mistaken(box: Pixels, own: Pixels, others: Pixels) -> float:
+    """For every other named point that the words are as near to as to their own."""
+    return 60 * float((_apart_from(box, others) <= _apart_from(box, own[None])).sum())
+
+
+def _apart_from(box: Pixels, points: Pixels) -> Pixels:
+    """(n,) pixels between a box and points (n, 2), 0 inside."""
+    gaps = np.maximum(0, np.maximum(box[:2] - points, points - box[2:]))
+    return np.hypot(gaps[:, 0], gaps[:, 1])

@@ -1,6 +1,6 @@
 """Runs that differ in their seed alone, as one line of a table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, pairwise
@@ -98,10 +98,11 @@ class Summary:
 def summarise(records: Iterable[Record]) -> list[Summary]:
     """Runs grouped so that only seeds differ: setting `released` first, then `paper`; cut-short runs apart and last.
 
-    Raises BenchError where two files of external scores, put together from elsewhere, claim to be one seed of one row.
+    Where a seed was run with a budget that it did not use up, and without, it counts once. Raises BenchError where two
+    files of external scores, put together from elsewhere, claim to be one seed of one row.
     """
-    ordered = sorted(records, key=lambda record: (*_line(record), record.seed))
-    found = [Summary(tuple(group)) for _, group in groupby(ordered, key=_line)]
+    ordered = sorted(records, key=lambda record: (*_line(record), record.seed, budget(record) is not None))
+    found = [Summary(tuple(_without_repeats(group))) for _, group in groupby(ordered, key=_line)]
     for one, other in (pair for summary in found for pair in pairwise(summary.records)):
         if one.seed == other.seed:
             raise BenchError(
@@ -109,6 +110,22 @@ def summarise(records: Iterable[Record]) -> list[Summary]:
                 "different scores; one of the two cannot stay in the results folder"
             )
     return found
+
+
+def _without_repeats(ordered: Iterable[Record]) -> Iterator[Record]:
+    """The records of one line, but for a seed that comes once more with a budget."""
+    seen = set[int]()
+    for record in ordered:
+        if record.seed not in seen or budget(record) is None:
+            yield record
+        seen.add(record.seed)
+
+
+def budget(record: Record) -> float | None:
+    """Seconds that training might take."""
+    training = record.config.get("training")
+    seconds = training.get("time_budget") if isinstance(training, dict) else None
+    return float(seconds) if isinstance(seconds, int | float) else None
 
 
 def hurry(record: Record) -> list[str]:

@@ -1,7 +1,7 @@
 """What Table 1 holds of a dataset: everything, what got a verdict and why, and what did not run to its end."""
 
 from fave_bench.rendering import causes
-from fave_bench.rendering.blocks.words import METRICS, ORDER, numbers, spaced
+from fave_bench.rendering.blocks.words import METRICS, ORDER, numbers, require_dataset, spaced
 from fave_bench.rendering.boards import Board, Line, boards
 from fave_bench.rendering.comparison import Comparison
 from fave_bench.rendering.contents import Contents
@@ -40,6 +40,7 @@ def verdicts(contents: Contents, dataset: str) -> str:
 
 def explained(contents: Contents, dataset: str) -> str:
     """What is known of each row that was not reproduced, a bullet each."""
+    require_dataset(contents, dataset)
     found = causes.causes(contents, dataset)
     return "\n".join(f"- **{escape(c.title)}**, {c.verdict}: {escape(c.note)}" for c in found) or "None."
 

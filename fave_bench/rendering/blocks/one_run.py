@@ -6,6 +6,7 @@ from fave_bench.records.schema import Look
 from fave_bench.rendering.blocks.words import METRICS, ORDER, numbers, spaced
 from fave_bench.rendering.contents import Contents
 from fave_bench.rendering.markdown import escape
+from fave_bench.rendering.summary import hurry
 
 ENDS = {
     "converged": "converged", "epochs": "as many as it was given", "budget": "stopped by its budget",
@@ -18,7 +19,7 @@ ROUND = {digit * 10**power for digit in (1, 2, 5) for power in range(5)}
 def one_run(contents: Contents, key: str) -> str:
     """A bullet about one recorded run: what it is, its test metrics and their sampling error, how it ended."""
     found = _recorded(contents, key)
-    about = [found.title, *filter(None, [found.setting, spaced(found.variant)]), f"seed {found.seed}"]
+    about = [found.title, *filter(None, [found.setting, spaced(found.variant)]), f"seed {found.seed}", *hurry(found)]
     said = [f"{protocol} {_measured(found, protocol)}" for protocol in dict.fromkeys(protocol for protocol, _ in ORDER)]
     end = f"{found.training.epochs:.3g} epochs, {ENDS[found.training.stopped_because]}"
     return f"- {escape(', '.join(about))}, run `{key}` ({end}): {'; '.join(said)}"

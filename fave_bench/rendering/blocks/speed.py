@@ -1,6 +1,6 @@
 """What one user waits for, and how much of a speed-up is the number of steps."""
 
-from fave_bench.rendering.blocks.words import numbers
+from fave_bench.rendering.blocks.words import numbers, require_dataset
 from fave_bench.rendering.claims.claim import Row, number
 from fave_bench.rendering.contents import Contents
 from fave_bench.rendering.markdown import escape
@@ -21,6 +21,7 @@ def speed(contents: Contents, dataset: str) -> str:
     first = [row for row in optimised if row["title"] == own and row["own_steps"]]
     base = {_place(row): _time(row) for row in reversed(first)}
     if not optimised:
+        require_dataset(contents, dataset)
         return "None yet."
     rows = [
         [

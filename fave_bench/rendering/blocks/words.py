@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+from fave_bench.errors import unknown
+from fave_bench.rendering.contents import Contents
 from fave_bench.rendering.markdown import grid
+from fave_bench.rendering.printed import read_overall
 
 METRICS = ("H@20", "N@20")
 ORDER = (("released", "H@20"), ("released", "N@20"), ("filtered", "H@20"), ("filtered", "N@20"))
@@ -16,3 +19,10 @@ def numbers(heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: int =
 def spaced(variant: str) -> str:
     """A variant's name that can break over lines."""
     return variant.replace(",", ", ")
+
+
+def require_dataset(contents: Contents, name: str) -> None:
+    """Raises UsageError for what neither the papers nor any record calls a dataset."""
+    known = {*read_overall().datasets, *(record.dataset.name for record in contents.records)}
+    if name not in known:
+        raise unknown("dataset", name, known)

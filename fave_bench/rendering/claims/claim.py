@@ -17,7 +17,8 @@ Row = dict[str, Scalar]
 
 @dataclass(frozen=True)
 class Claim:
-    """`holds` and `fails` are what measurements say; `undecided` is within their error; `open` lacks the runs."""
+    """`holds` and `fails` are what measurements say; `undecided` is within their error, or where they contradict each
+    other; `open` lacks the runs."""
 
     kind: Kind
     text: str

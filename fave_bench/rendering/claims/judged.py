@@ -14,8 +14,8 @@ from fave_bench.rendering.table_model import Block, Column, Table, Text
 from fave_bench.studies.catalogue import families
 
 MEANING = (
-    "holds and fails: beyond the 95 % error of what was measured here. undecided: within it. open: the runs it takes "
-    "have not been made, or were stopped by a budget.",
+    "holds and fails: beyond the 95 % error of what was measured here. undecided: within it, or one measure says the "
+    "opposite of another. open: the runs it takes have not been made, or were stopped by a budget.",
     "Accuracy is judged under protocol released, with each model's best setting and variant of those that ran to "
     "their end; a model is judged by itself here, not by whether its printed number was reproduced (table overall).",
 )

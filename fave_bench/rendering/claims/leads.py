@@ -28,11 +28,11 @@ def _lead(contents: Contents, papers: Overall, dataset: str, metric: str) -> Cla
     because = (
         f"{first} {mean(own):.2f}\u00a0%, {rival} {mean(ours[rival]):.2f}\u00a0%; 95 % error of the gap {error:.2f}"
     )
-    if abs(lead) <= error:
-        return Claim("accuracy", text, "undecided", because)
-    if lead > 0 and missing:
+    if lead < -error:
+        return Claim("accuracy", text, "fails", because)
+    if missing:
         return Claim("accuracy", text, "open", f"{because}; not run to the end: {', '.join(missing)}")
-    return Claim("accuracy", text, "holds" if lead > 0 else "fails", because)
+    return Claim("accuracy", text, "holds" if lead > error else "undecided", because)
 
 
 def _best(contents: Contents, title: str, dataset: str, metric: str) -> Row | None:

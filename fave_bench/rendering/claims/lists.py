@@ -33,7 +33,8 @@ def _order(contents: Contents, own: str, other: str, dataset: str, printed: floa
     signs = {_sign(*pair) * (1 if printed > 0 else -1) for pair in pairs.values()}
     said = "; ".join(f"{space} {mean(ours):.3f} and {mean(theirs):.3f}" for space, (ours, theirs) in pairs.items())
     verdict: Verdict = "holds" if signs == {1} else "fails" if signs == {-1} else "undecided"
-    return Claim("diversity", text, verdict, f"in shared spaces: {said}")
+    against = "; the two say the opposite, each beyond its error" * (signs == {1, -1})
+    return Claim("diversity", text, verdict, f"in shared spaces: {said}{against}")
 
 
 def _sign(ours: Row, theirs: Row) -> int:
