@@ -23,10 +23,16 @@ find_python() {
 }
 
 use_environment() {
-    if [[ -z ${VIRTUAL_ENV:-} ]]; then
-        [[ -x .venv/bin/python ]] || "$(find_python)" -m venv .venv || fail 'could not make .venv (on Debian: install python3-venv).'
-        export VIRTUAL_ENV=$PWD/.venv PATH=$PWD/.venv/bin:$PATH
+    [[ -n ${VIRTUAL_ENV:-} ]] && return
+    if [[ ! -x .venv/bin/python ]]; then
+        local python
+        python=$(find_python) || exit 1
+        "$python" -m venv .venv || fail 'could not make .venv (on Debian: install python3-venv, remove .venv, run this again).'
     fi
+    # An attempt that was interrupted leaves a Python without pip.
+    .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip >/dev/null ||
+        fail '.venv has no pip; remove .venv and run this again.'
+    export VIRTUAL_ENV=$PWD/.venv PATH=$PWD/.venv/bin:$PATH
 }
 
 install_pins() {

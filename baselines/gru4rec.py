@@ -86,7 +86,8 @@ class GRU4Rec(Recommender):
             x_gates, x_new = given.split([2 * hidden, hidden], 1)
             h_gates, h_new = F.linear(state, h_weight).split([2 * hidden, hidden], 1)
             reset, update = (x_gates + h_gates).sigmoid().chunk(2, 1)
-            state = torch.lerp(torch.addcmul(x_new, reset, h_new).tanh(), state, update)
+            candidate = torch.addcmul(x_new, reset, h_new).tanh()
+            state = torch.lerp(candidate.type_as(state), state, update.type_as(state))  # the state stays fp32 in bf16
         return torch.cat([state, *reversed(over)])[packed.unsorted_indices]
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:

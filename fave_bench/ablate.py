@@ -5,9 +5,10 @@ from pathlib import Path
 
 from fave_bench.cli import Parser, entry
 from fave_bench.errors import unknown
+from fave_bench.plan import print_plan
 from fave_bench.slices import engine_of, packing
 from fave_bench.studies.catalogue import families
-from fave_bench.worklist import add_study, at_hand, deadline, print_plan, study, work_through
+from fave_bench.worklist import add_study, at_hand, deadline, study, wanted, work_through
 
 
 def parser() -> Parser:
@@ -41,18 +42,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in arguments.variants or ():
         if name not in family.variants:
             raise unknown(f"variant of family {arguments.family}", name, family.variants)
-    wanted = [family.variants[name] for name in arguments.variants or family.variants]
-    runs = study(arguments, engine, store, datasets, family.model, setting, [{}, *wanted])
+    changes = [{}, *(family.variants[name] for name in arguments.variants or family.variants)]
+    runs = wanted(study(arguments, engine, store, datasets, family.model, setting, changes), store, arguments)
     if arguments.plan:
-        print_plan(runs, store)
+        print_plan(runs, store, as_json=arguments.json)
         return 0
 
     def render() -> None:
         shown = ["--json"] if arguments.json else ["--out", str(arguments.out)]
         table.main(["--name", "ablation", "--results", str(arguments.results), *shown])
 
-    retry = arguments.retry_failed
-    return work_through(runs, store, engine, until=until, retry_failed=retry, render=render, pack=pack)
+    return work_through(runs, store, engine, until=until, render=render, pack=pack)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fave_bench.cli import Parser, add_device, add_results, entry, say
+from fave_bench.cli import Parser, add_device, add_json, add_results, entry, say
 from fave_bench.engines import add_engine
 from fave_bench.errors import BenchError, unknown
+from fave_bench.plan import print_plan
 from fave_bench.slices import add_pack, engine_of, packing
 from fave_bench.studies.catalogue import campaign_order, families
-from fave_bench.worklist import add_limits, add_speed, deadline, in_a_hurry, print_plan, work_through
+from fave_bench.worklist import add_limits, add_speed, deadline, in_a_hurry, wanted, work_through
 
 if TYPE_CHECKING:
     import torch
@@ -68,6 +69,7 @@ def parser() -> Parser:
     add_device(p)
     add_engine(p, several=True)
     add_results(p)
+    add_json(p)
     return p
 
 
@@ -91,29 +93,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.fast:
         require_compiler(engine.device)
     models = arguments.models or registry.names()
-    runs, broken = _runs(profile, datasets, models, engine.device, store, lambda specs: in_a_hurry(specs, arguments))
+    planned, broken = _runs(profile, datasets, models, engine.device, store, lambda specs: in_a_hurry(specs, arguments))
     problems += broken
+    runs = wanted(planned, store, arguments)
     if arguments.plan:
-        print_plan(runs, store, problems)
+        print_plan(runs, store, problems, as_json=arguments.json)
         return 0
 
     def render() -> None:
-        table.main(["--name", "overall", "--format", "md", "--results", str(arguments.results)])
-        print(f"\nreport: {published.write(arguments.results, arguments.out)[-1]}")
+        shown = ["--json"] if arguments.json else ["--format", "md"]
+        table.main(["--name", "overall", "--results", str(arguments.results), *shown])
+        page = published.write(arguments.results, arguments.out)[-1]
+        (say if arguments.json else print)(f"\nreport: {page}")
 
-    retry = arguments.retry_failed
-    return work_through(
-        runs, store, engine, until=until, retry_failed=retry, problems=problems, render=render, pack=pack
-    )
+    return work_through(runs, store, engine, until=until, problems=problems, render=render, pack=pack)
 
 
 def _available(profile: Profile, asked: Sequence[str] | None, *, fetch: bool) -> tuple[Profile, list[str], list[str]]:
     """The datasets that can be had; where the default profile has none, the synthetic demo stands in, loudly."""
     from fave_bench import data
+    from fave_bench.data import catalogue
 
     have, missing = [], []
     for name in asked or profile.datasets:
-        if not fetch and not data.available(name):
+        if not fetch and name in catalogue.entries() and not data.available(name):
             missing.append(f"{name} is not on this machine yet; running, or the verb prepare, looks for it")
             continue
         try:

@@ -1,6 +1,7 @@
 """What every verb shares: one parser look, one way to end."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -68,6 +69,8 @@ def entry(main: Main, *, shares: bool = False) -> NoReturn:
     `shares`: the verb shares its work between the processes that torchrun starts.
     """
     _told.clear()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may have no letter for ±, and a table is no reason to die
+        sys.stdout.reconfigure(errors="backslashreplace")
     with launcher.only_the_main_one_speaks():
         code = _code(main, shares)
     sys.exit(code)

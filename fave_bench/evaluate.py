@@ -127,6 +127,8 @@ def _fetch(arguments: Namespace) -> None:
 
 def _data(arguments: Namespace) -> dict[str, Any]:
     """What is the same of both."""
+    if not arguments.note.isprintable():
+        raise UsageError("--note: give printable characters")
     names = ("dataset", "note", "seed", "split", "source")
     return {name: getattr(arguments, name) for name in names}
 

@@ -168,7 +168,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.name in FROM_WEIGHTS and not arguments.check:
         _measure_first(arguments.name, request)
     picture = FIGURES[arguments.name](request)
-    if arguments.json:
+    if arguments.json and not arguments.check:
         print(picture.as_json(), end="")
         return 0
     whole = request == Request(arguments.results) and arguments.format == SHOWN

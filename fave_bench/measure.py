@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import torch
 
 DATASETS = ("ml-100k", "beauty", "steam")
+MOST = 1_000_000
+"""Users a call, or sampler steps, that may be asked for."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +96,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     from fave_bench.efficiency.environment import resolve_device
     from fave_bench.models import registry
 
-    if not arguments.seconds > 0:
+    if not 0 < arguments.seconds < math.inf:
         raise UsageError(f"--seconds {arguments.seconds}: give a positive number of seconds")
-    if min(arguments.batch_sizes) < 1:
-        raise UsageError(f"--batch-sizes {min(arguments.batch_sizes)}: give positive numbers of users")
-    if min(arguments.steps, default=1) < 1:
-        raise UsageError(f"--steps {min(arguments.steps)}: give positive numbers of sampler steps")
+    for size in arguments.batch_sizes:
+        if not 1 <= size <= MOST:
+            raise UsageError(f"--batch-sizes {size}: give numbers of users from 1 to {MOST:,}")
+    for steps in arguments.steps:
+        if not 1 <= steps <= MOST:
+            raise UsageError(f"--steps {steps}: give numbers of sampler steps from 1 to {MOST:,}")
     for name in arguments.models:
         if name not in registry.names():
             raise unknown("model", name, registry.names())

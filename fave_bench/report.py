@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from fave_bench.views import contents
 
     found, path = contents(arguments.results), arguments.out / FILE
-    if arguments.json:
+    if arguments.json and not arguments.check:
         print(json.dumps(asdict(headline(found)), ensure_ascii=False))
         return 0
     page = assemble(found)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fave_bench import launcher
 from fave_bench.cli import Parser, add_device, add_json, add_results, entry, say
 from fave_bench.engines import Engine, add_engine, chosen
-from fave_bench.errors import UsageError
+from fave_bench.errors import BenchError, UsageError
 from fave_bench.worklist import add_look_steps, add_precision
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def parser() -> Parser:
     p.add_argument("--model", metavar="NAME", help="a file in baselines/, fave, or an installed model")
     p.add_argument("--setting", metavar="NAME", help="released, paper, … (default: the preset's first row)")
     p.add_argument("--variant", metavar="NAME", help="a variant of the preset, such as ce for sasrec")
-    p.add_argument("--seed", type=int, default=0, metavar="N")
-    p.add_argument("--split", default="leave-one-out", metavar="NAME", help="leave-one-out (default) or temporal")
+    p.add_argument("--seed", type=int, metavar="N", help="default: 0")
+    p.add_argument("--split", metavar="NAME", help="leave-one-out (default) or temporal")
     p.add_argument("--epochs", type=int, metavar="N", help="at most N epochs in every training stage")
     p.add_argument("--time-budget", type=float, metavar="SECONDS", help="stop training after this long; marks the run")
     p.add_argument("--quick", action="store_true", help="the preset's tuning for short budgets, as profile quick uses")
@@ -74,12 +74,12 @@ def _run(arguments: Namespace, engine: Engine, world: "World") -> int:
         model=arguments.model,
         setting=arguments.setting,
         variant=arguments.variant,
-        seed=arguments.seed,
+        seed=arguments.seed or 0,
         overrides=presets.parse_overrides(arguments.set),
         quick=arguments.quick,
         epochs=arguments.epochs,
         time_budget=arguments.time_budget,
-        split=arguments.split,
+        split=arguments.split or "leave-one-out",
         source=arguments.source,
         compiled=arguments.compile,
         precision=arguments.precision,
@@ -96,6 +96,8 @@ def _run(arguments: Namespace, engine: Engine, world: "World") -> int:
             except Stopped:
                 say(f"{run}: stopped; the same command goes on from the checkpoint")
                 return interruption.exit_code
+            except (RuntimeError, ValueError) as error:  # torch's, for a size that no memory holds
+                raise BenchError(f"{run}: {error}") from error
     if arguments.json:
         print(dumps(record), end="")
     else:
@@ -118,6 +120,8 @@ def _repeat(arguments: Namespace) -> int:
         "model",
         "setting",
         "variant",
+        "seed",
+        "split",
         "epochs",
         "time_budget",
         "set",
@@ -126,7 +130,7 @@ def _repeat(arguments: Namespace) -> int:
         "precision",
         "look_steps",
     ):
-        if getattr(arguments, option):
+        if (given := getattr(arguments, option)) is not None and given is not False and given != []:
             name = option.replace("_", "-")
             raise UsageError(f"--{name}: a repetition takes everything from the record; leave it out")
     if arguments.engine != "local" or arguments.ray_address:

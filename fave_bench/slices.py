@@ -30,11 +30,15 @@ def packing(arguments: argparse.Namespace) -> Callable[[], None]:
         if arguments.pack_weights:
             raise UsageError("--pack-weights: say with --pack into which archive")
         return lambda: None
+    if arguments.pack.is_dir():
+        raise UsageError(f"--pack {arguments.pack}: a folder is there; give the name of a file")
     from fave_bench.records.packing import contents, pack
 
     known = contents(arguments.results)
 
     def packs() -> None:
+        if contents(arguments.results) <= known:
+            return say(f"nothing new was recorded, so {arguments.pack} is not written")
         packed = pack(arguments.results, arguments.pack, known=known, weights=arguments.pack_weights)
         say(f"{arguments.pack}: {len(packed.names)} files, {arguments.pack.stat().st_size / 2**20:.1f} MiB")
         for name in packed.left_out:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from fave_bench.cli import Parser, entry
 from fave_bench.engines import Engine
 from fave_bench.errors import UsageError, unknown
+from fave_bench.plan import print_plan
 from fave_bench.slices import engine_of, packing
 from fave_bench.studies.catalogue import Sweep, sweeps
-from fave_bench.worklist import add_study, at_hand, deadline, print_plan, study, work_through
+from fave_bench.worklist import add_study, at_hand, deadline, study, wanted, work_through
 
 if TYPE_CHECKING:
     from fave_bench.records import Store
@@ -51,17 +52,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError("--values: say of which one parameter, with --parameter NAME")
     engine = engine_of(arguments, store, until)
     found = [run for name in asked for run in _runs(sweeps()[name], arguments, engine, store)]
-    runs = list({run.key: run for run in found}.values())  # parameters meet in the setting's own values
+    distinct = list({run.key: run for run in found}.values())  # parameters meet in the setting's own values
+    runs = wanted(distinct, store, arguments)
     if arguments.plan:
-        print_plan(runs, store)
+        print_plan(runs, store, as_json=arguments.json)
         return 0
 
     def render() -> None:
         shown = ["--json"] if arguments.json else ["--out", str(arguments.out)]
         figure.main(["--name", "hyperparameters", "--results", str(arguments.results), *shown])
 
-    retry = arguments.retry_failed
-    return work_through(runs, store, engine, until=until, retry_failed=retry, render=render, pack=pack)
+    return work_through(runs, store, engine, until=until, render=render, pack=pack)
 
 
 def _runs(sweep: Sweep, arguments: argparse.Namespace, engine: Engine, store: "Store") -> "list[Run]":

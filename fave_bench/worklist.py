@@ -1,13 +1,14 @@
-"""Runs to do: which are recorded, how long the others take, and having an engine do them.
+"""Runs to do: having an engine do those that are not recorded.
 
 What campaigns, ablations and sweeps have in common. One failed run never sinks the rest, a first Ctrl-C stops at a
 checkpoint, and the same command goes on from there.
 """
 
 import argparse
+import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -85,11 +86,23 @@ def add_study(parser: argparse.ArgumentParser) -> None:
 
 
 def deadline(arguments: argparse.Namespace) -> float | None:
-    """When, on the monotonic clock, the time budget that starts now is over; UsageError for a budget that is none."""
+    """When, on the monotonic clock, the time budget that starts now is over.
+
+    UsageError, before anything is trained, for a budget, steps or a folder of --out that are none.
+    """
     for option, seconds in (("--time-budget", arguments.time_budget), ("--run-budget", arguments.run_budget)):
-        if seconds is not None and not seconds > 0:
+        if seconds is not None and not 0 < seconds < math.inf:
             raise UsageError(f"{option} {seconds}: give a positive number of seconds")
+    if arguments.look_steps is not None and arguments.look_steps < 1:
+        raise UsageError(f"--look-steps {arguments.look_steps}: give a positive number of sampler steps")
+    if arguments.out.exists() and not arguments.out.is_dir():
+        raise UsageError(f"--out {arguments.out}: a file is there; give a folder")
     return time.monotonic() + arguments.time_budget if arguments.time_budget else None
+
+
+def wanted(runs: "Sequence[Run]", store: "Store", arguments: argparse.Namespace) -> "Sequence[Run]":
+    """All runs, or with --retry-failed those that left a failed.json."""
+    return [run for run in runs if run.failed(store)] if arguments.retry_failed else runs
 
 
 def work_through(
@@ -98,32 +111,29 @@ def work_through(
     engine: Engine,
     *,
     until: float | None = None,
-    retry_failed: bool = False,
     problems: Sequence[str] = (),
     render: Callable[[], None],
     pack: Callable[[], None],
 ) -> int:
-    """Have `engine` do what is missing before the deadline `until`, then `render` and `pack`; the exit status.
+    """Have `engine` do what is missing before the deadline `until`, then `pack` and `render`; the exit status.
 
     Stages that runs have in common are trained once. A sentence is said per failure; `problems` are failures from
-    before. `retry_failed`: only the runs that left a failed.json.
+    before.
     """
     from fave_bench.interruption import Interruption
 
-    if retry_failed:
-        runs = [run for run in runs if run.failed(store)]
     with Interruption(until) as interruption:
         failed, left = _execute(runs, store, engine, interruption)
+        pack()
     if any(True for _ in store.records()):
         try:
             render()
-        except BenchError as error:  # the records are safe, and how the runs ended matters more
+        except (BenchError, OSError) as error:  # the records are safe, and how the runs ended matters more
             failed.append(str(error))
     for sentence in [*problems, *failed]:
         say(f"failed: {sentence}")
     if left:
         say(f"stopped with {left} runs to do; the same command goes on from there")
-    pack()
     return interruption.exit_code or int(bool(problems or failed))
 
 
@@ -144,7 +154,8 @@ def _execute(
                 continue
             left -= 1
             if isinstance(outcome, Exception):
-                write_failure(run, store, outcome)
+                with suppress(OSError):  # where no record can be written, no failed.json can: it is said all the same
+                    write_failure(run, store, outcome)
                 failed.append(f"{run}: {outcome}")
                 say(f"  failed: {run}: {outcome}")
             else:
@@ -189,34 +200,3 @@ def study(
     ]  # fmt: skip
     runs = suited(in_a_hurry(specs, arguments), engine.device, store)
     return list({run.key: run for run in runs}.values())
-
-
-def print_plan(runs: "Sequence[Run]", store: "Store", problems: Sequence[str] = ()) -> None:
-    """A line per run in the order of doing, with its state, a sum, and what could not even be planned.
-
-    Of a run that is to do it names a record of the same row and seed with another configuration, such as precision.
-    """
-    from fave_bench.estimates import Estimates, in_words
-    from fave_bench.trees import differences, shorter
-
-    estimates = Estimates(store)
-    total, unknown_runs, at_most = 0.0, 0, False
-    for run in runs:
-        if run.recorded(store):
-            state = "recorded"
-        else:
-            state, found = "to do, time unknown", estimates.of(run)
-            if found:
-                total, at_most = total + found.seconds, at_most or found.at_most
-                state = f"to do, {'at most' if found.at_most else 'about'} {in_words(found.seconds)}"
-            unknown_runs += found is None
-            if other := estimates.otherwise(run):
-                changes = differences(run.config, other.config).items()
-                state += f"; recorded as {other.key} with " + ", ".join(f"{shorter(k)}={v}" for k, v in changes)
-        print(f"{run.key}  {run!s:50} {state}")
-    print(
-        f"{len(runs)} runs; {'at most' if at_most else 'about'} {in_words(total)} to do"
-        + (f", and {unknown_runs} without an estimate" * bool(unknown_runs))
-    )
-    for sentence in problems:
-        print(f"not planned: {sentence}")

@@ -232,6 +232,33 @@ def test_a_slice_is_packed_and_merged_elsewhere(arguments, tmp_path, capsys):
     assert contents(there) == contents(tmp_path / "results")
 
 
+def test_what_was_recorded_is_packed_although_nothing_can_be_rendered_and_no_archive_is_written_over_for_nothing(
+    arguments, tmp_path, capsys
+):
+    archive, only = tmp_path / "slice.zip", ["--models", "popularity", "--seeds", "0"]
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "report.html").mkdir()  # in the page's place
+    assert ending(campaign.main, [*arguments, *only, "--pack", str(archive)]) == 1
+    assert "failed: " in capsys.readouterr().err
+    before = archive.read_bytes()
+    assert len(zipfile.ZipFile(archive).namelist()) == 2
+    (tmp_path / "tables" / "report.html").rmdir()
+    assert ending(campaign.main, [*arguments, *only, "--pack", str(archive)]) == 0
+    assert "nothing new was recorded" in capsys.readouterr().err and archive.read_bytes() == before
+
+
+def test_a_plan_can_be_read_by_a_program_and_keeps_to_what_failed(arguments, tmp_path, capsys):
+    only = [*arguments, "--models", "popularity", "sasrec", "--seeds", "0"]
+    assert ending(campaign.main, [*only[:-3], "popularity", "--seeds", "0"]) == 0
+    capsys.readouterr()
+    assert ending(campaign.main, [*only, "--plan", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert [(one["recorded"], one["seconds"]) for one in plan["runs"]] == [(False, 1e-6)] * 2 + [(True, None)]
+    assert plan["not_planned"] == []
+    assert ending(campaign.main, [*only, "--plan", "--retry-failed", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"] == []
+
+
 def test_a_results_folder_zipped_by_hand_can_be_merged(arguments, tmp_path):
     assert ending(campaign.main, [*arguments, "--models", "popularity"]) == 0
     archive = shutil.make_archive(str(tmp_path / "by-hand"), "zip", tmp_path / "results", "mine")

@@ -172,8 +172,9 @@ def test_the_verb_draws_and_then_finds_it_current(results: Path, tmp_path: Path,
     assert sorted(path.name for path in out.iterdir()) == ["pareto.csv", "pareto.svg"]
     assert main([*asked, "--check"]) == 0
     (out / "pareto.svg").write_text("edited")
-    with pytest.raises(BenchError, match=r"not what the records give: .*pareto\.svg; draw again"):
-        main([*asked, "--check"])
+    for also in ([], ["--json"]):
+        with pytest.raises(BenchError, match=r"not what the records give: .*pareto\.svg; draw again"):
+            main([*asked, "--check", *also])
     capsys.readouterr()
     assert main([*asked, "--json"]) == 0
     assert [row["model"] for row in json.loads(capsys.readouterr().out)["rows"]] == ["plain"]

@@ -111,6 +111,8 @@ def test_what_is_no_longer_what_it_was_is_not_repeated(results, tmp_path, csv, m
         ([], "give --dataset and --model, or --repeat"),
         (["--repeat", "abc", "--model", "fave"], "--model: a repetition takes everything from the record"),
         (["--repeat", "abc", "--time-budget", "3"], "--time-budget: a repetition"),
+        (["--repeat", "abc", "--seed", "0"], "--seed: a repetition"),
+        (["--repeat", "abc", "--split", "temporal"], "--split: a repetition"),
     ],
 )
 def test_a_mistake_is_one_sentence(results, capsys, arguments: list[str], sentence: str):

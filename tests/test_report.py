@@ -160,8 +160,9 @@ def test_the_verb_writes_the_page_and_then_finds_it_current(results: Path, tmp_p
     assert capsys.readouterr().out.strip() == str(path) and path.is_file()
     assert report.main([*asked, "--check"]) == 0
     path.write_text(path.read_text() + " ")
-    with pytest.raises(BenchError, match=r"not what the records give: .*report\.html"):
-        report.main([*asked, "--check"])
+    for also in ([], ["--json"]):
+        with pytest.raises(BenchError, match=r"not what the records give: .*report\.html"):
+            report.main([*asked, "--check", *also])
     path.unlink()
     with pytest.raises(BenchError, match=r"not what the records give: .*report\.html"):
         report.main([*asked, "--check"])

@@ -94,6 +94,9 @@ def test_looks_may_take_fewer_steps_and_the_end_is_ranked_in_the_model_s_own(
         (["--model", "sasrec", "--epochs", "-1"], 2, "epochs = -1"),
         (["--model", "sasrec", "--look-steps", "1"], 2, "sasrec has no sampler"),
         (["--model", "fave", "--look-steps", "0"], 2, "look_steps = 0"),
+        (["--model", "sasrec", "--time-budget", "inf"], 2, "time_budget = inf"),
+        (["--model", "fave", "--set", "model.alpha=inf"], 2, "model.alpha = inf"),
+        (["--model", "sasrec", "--set", "training.batch_size=1000000000000000000000"], 1, "mine sasrec"),
         (["--model", "popularity", "--colour", "red"], 2, "unrecognized arguments: --colour red"),
     ],
 )
@@ -150,10 +153,35 @@ def test_a_campaign_takes_a_budget_for_its_runs(csv, tmp_path, monkeypatch):
     assert record["training"]["stopped_because"] == "budget"
 
 
-@pytest.mark.parametrize("option", ["--run-budget", "--time-budget"])
-def test_a_budget_must_be_positive(option, capsys):
-    assert ending(campaign.main, ["--profile", "demo", option, "0"]) == 2
-    assert f"{option} 0.0: give a positive number" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("--run-budget", "0", "--run-budget 0.0: give a positive number"),
+        ("--time-budget", "inf", "--time-budget inf: give a positive number"),
+        ("--look-steps", "0", "--look-steps 0: give a positive number"),
+        ("--datasets", "beuaty", "unknown dataset 'beuaty'; did you mean 'beauty'"),
+        ("--out", "pyproject.toml", "--out pyproject.toml: a file is there; give a folder"),
+        ("--pack", "tests", "--pack tests: a folder is there; give the name of a file"),
+    ],
+)
+@pytest.mark.parametrize("plan", [[], ["--plan"]], ids=["run", "plan"])
+def test_a_mistake_is_told_before_anything_is_planned_or_run(option, value, sentence, plan, tmp_path, capsys):
+    results = ["--results", str(tmp_path / "results")]
+    assert ending(campaign.main, ["--profile", "demo", "--device", "cpu", option, value, *results, *plan]) == 2
+    said = capsys.readouterr()
+    assert sentence in said.err and not said.out and not (tmp_path / "results").exists()
+
+
+def test_a_run_that_nothing_can_be_written_of_does_not_sink_a_campaign(csv, tmp_path, capsys, monkeypatch):
+    prepare.main(["--dataset", "mine", "--from", str(csv)])
+    monkeypatch.setitem(campaign.PROFILES, "demo", campaign.Profile("test", ("mine",), (0,), 0.5, True))
+    (tmp_path / "results" / "mine").mkdir(parents=True)
+    (tmp_path / "results" / "mine" / "itemknn").write_text("in the way")
+    arguments = ["--profile", "demo", "--models", "itemknn", "popularity", "--device", "cpu"]
+    arguments += ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "tables")]
+    assert ending(campaign.main, arguments) == 1
+    assert "Not a directory" in capsys.readouterr().err
+    assert [record.model for record in Store(tmp_path / "results").records()] == ["popularity"]
 
 
 def test_one_failed_run_does_not_sink_a_campaign(csv, tmp_path, capsys, monkeypatch):

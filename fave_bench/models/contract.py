@@ -18,7 +18,7 @@ MeanOver = Literal["samples", "slots", "everything"]
 class ModelConfig(BaseModel):
     """Base of every model's configuration: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     window: int = Field(50, ge=1)
     """Items of history the model sees, L."""
