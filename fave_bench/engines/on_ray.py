@@ -23,8 +23,7 @@ class OnRay:
             raise UsageError(f"--device '{device}': use auto, cpu or cuda with --engine ray, which finds a free one")
         if find_spec("ray") is None:
             raise BenchError(
-                "--engine ray: Ray is not installed; pip install 'fave-bench[cluster]' "
-                "(in a checkout: pip install -e '.[cluster]')"
+                "--engine ray: Ray is not installed; in this project's folder: pip install -e '.[cluster]'"
             )
         self.wanted, self.address = device, address
 

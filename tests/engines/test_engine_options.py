@@ -36,7 +36,7 @@ def test_an_address_is_for_ray_alone(verb, arguments, tmp_path, capsys):
 def test_without_ray_it_says_how_to_get_it(verb, arguments, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(on_ray, "find_spec", lambda name: None)
     assert ending(verb.main, [*arguments, *RAY, "--results", str(tmp_path / "results")]) == 1
-    assert "pip install 'fave-bench[cluster]'" in capsys.readouterr().err
+    assert "pip install -e '.[cluster]'" in capsys.readouterr().err
 
 
 @with_ray
