@@ -1,6 +1,7 @@
 """The verb audits the papers' tables, and anybody's."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -102,3 +103,9 @@ def test_narrow_terminals_lose_nothing() -> None:
 def test_the_audit_starts_without_torch() -> None:
     asked = "import sys, fave_bench.audit; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", asked], cwd=ROOT).returncode == 0
+
+
+def test_a_terminal_without_the_letters_gets_them_spelt_out() -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    found = subprocess.run([sys.executable, "-m", "fave_bench.audit"], cwd=ROOT, env=environment, capture_output=True)
+    assert found.returncode == 0 and b"Traceback" not in found.stderr and b"\\u" in found.stdout

@@ -107,6 +107,7 @@ def test_the_same_weights_are_one_record_and_a_row_of_the_table(store: Store, tm
         (["--model", "fave", "--set", "model.width=8"], 1, "has shape"),
         (["--model", "fmrec"], 1, "not a FMRec state_dict"),
         (["--model", "fave", "--title", "FAVE"], 2, "a row of that name is trained here"),
+        (["--model", "fave", "--note", "a\udcff"], 2, "--note: give printable characters"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_leaves_nothing(

@@ -66,7 +66,7 @@ def test_bad_input_is_one_sentence(tmp_path: Path, content: str | bytes, sentenc
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["absent.csv", "."])
+@pytest.mark.parametrize("name", ["absent.csv", ".", "/dev/zero"])
 def test_what_cannot_be_read_is_one_sentence(tmp_path: Path, name: str) -> None:
     with pytest.raises(BenchError, match="cannot be read"):
         read_table(tmp_path / name)
