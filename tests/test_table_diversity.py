@@ -125,14 +125,17 @@ def test_another_split_is_nothing_the_paper_printed() -> None:
     assert {row["paper_value"] for row in diversity([moved], MODELS, PAPERS).rows} == {None}
 
 
-@pytest.mark.parametrize(("genres", "space", "shown"), [(True, "genres", "0.7500"), (False, "co-occurrence", "0.5000")])
-def test_all_lines_of_a_block_share_one_space(genres: bool, space: str, shown: str) -> None:
+@pytest.mark.parametrize(
+    ("genres", "spaces", "shown"),
+    [(True, ["genres", "co-occurrence"], "0.7500 (± 0.0075) | 0.5000"), (False, ["co-occurrence"], "0.5000")],
+)
+def test_all_lines_of_a_block_share_their_spaces(genres: bool, spaces: list[str], shown: str) -> None:
     records = [
         make_record(title="Alpha", diversity=spread(0.3)),
         make_record(title="Beta", model="beta", diversity=spread(0.3, genres=genres)),
     ]
     (block,) = diversity(records, MODELS, PAPERS).blocks
-    assert [column.name for column in block.columns if column.group.startswith("ILD")] == ["paper", "own", space]
+    assert [column.name for column in block.columns if column.group.startswith("ILD")] == ["paper", "own", *spaces]
     text = FORMATS["md"](diversity(records, MODELS, PAPERS))
     assert text.count(f"| {shown} ") == 2
 

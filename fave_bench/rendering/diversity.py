@@ -6,7 +6,7 @@ from dataclasses import replace
 from fave_bench.errors import NothingToShow
 from fave_bench.records import Record
 from fave_bench.rendering.boards import Board, Line, boards
-from fave_bench.rendering.diversity_block import block, printed, shared_space
+from fave_bench.rendering.diversity_block import block, printed, shared_spaces
 from fave_bench.rendering.diversity_data import COLUMNS, flat
 from fave_bench.rendering.diversity_legend import legend
 from fave_bench.rendering.overall import chosen
@@ -31,7 +31,7 @@ def diversity(
     return Table(
         name="diversity",
         title="Diversity",
-        legend=legend(found, {shared_space(board) for board in found}),
+        legend=legend(found, {space for board in found for space in shared_spaces(board)}),
         blocks=tuple(block(board, papers) for board in found),
         columns=COLUMNS,
         rows=tuple(row for board in found for row in flat(board, papers)),

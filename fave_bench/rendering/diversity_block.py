@@ -10,7 +10,7 @@ from fave_bench.rendering.table_model import NOTHING, Block, Cell, Column, Numbe
 
 def block(board: Board, papers: PrintedDiversity) -> Block:
     """A row per line of the board: accuracy and ILD beside the paper's, then what all lists together show."""
-    distances = (distance("own"), distance(shared_space(board)))
+    distances = tuple(distance(space) for space in ("own", *shared_spaces(board)))
     columns = (
         *WHO,
         *_compared(ACCURACY),
@@ -31,10 +31,11 @@ def block(board: Board, papers: PrintedDiversity) -> Block:
     return Block(title(board, "lists of protocol filtered"), columns, tuple(rows))
 
 
-def shared_space(board: Board) -> str:
-    """`genres` where every run knows them, else `co_occurrence`, which all know: lines are compared in one space."""
+def shared_spaces(board: Board) -> tuple[str, ...]:
+    """`co_occurrence`, which all runs know, and before it `genres` where every run knows them too."""
     runs = [record for line in board.lines if line.summary for record in line.summary.records if record.diversity]
-    return "genres" if runs and all(run.diversity and run.diversity.ild_genres for run in runs) else "co_occurrence"
+    genres = runs and all(run.diversity and run.diversity.ild_genres for run in runs)
+    return ("genres", "co_occurrence") if genres else ("co_occurrence",)
 
 
 def printed(line: Line, board: Board, papers: PrintedDiversity, metric: str) -> float | None:
