@@ -130,7 +130,7 @@ def _repeat(arguments: Namespace) -> int:
         "precision",
         "look_steps",
     ):
-        if (given := getattr(arguments, option)) is not None and given is not False and given != []:
+        if getattr(arguments, option) != parser().get_default(option):
             name = option.replace("_", "-")
             raise UsageError(f"--{name}: a repetition takes everything from the record; leave it out")
     if arguments.engine != "local" or arguments.ray_address:

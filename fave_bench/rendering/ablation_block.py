@@ -4,6 +4,7 @@ from fave_bench.evaluation.paired import PairedDifference
 from fave_bench.evaluation.protocols import Protocol
 from fave_bench.rendering.ablation_data import Ablation, TestRanks, VariantLine
 from fave_bench.rendering.run_cells import CUT_SHORT, estimate, seeds, stopped
+from fave_bench.rendering.summary import budget
 from fave_bench.rendering.table_model import NOTHING, Block, Cell, Change, Column, Number, Quantity, Text
 from fave_bench.trees import shorter
 
@@ -37,22 +38,15 @@ def block(ablation: Ablation, protocol: Protocol, ranks: TestRanks) -> Block:
 def title(ablation: Ablation, protocol: Protocol) -> str:
     """What all rows share."""
     sample, data = ablation.sample, ablation.sample.dataset
-    budget = budget_of(ablation)
+    seconds = budget(sample)
     parts = [
         f"family {ablation.name}: {sample.title}, setting {sample.setting}",
         f"{data.name}, {data.users:,} users, {data.split}",
-        *([f"at most {budget:g} s of training a run"] if budget else []),
+        *([f"at most {seconds:g} s of training a run"] if seconds else []),
         *(["SYNTHETIC"] if data.synthetic else []),
         f"protocol {protocol.name}",
     ]
     return " · ".join(parts)
-
-
-def budget_of(ablation: Ablation) -> float | None:
-    """Seconds each run may train; None where nothing but convergence or the epochs end it."""
-    training = ablation.sample.config.get("training")
-    budget = training.get("time_budget") if isinstance(training, dict) else None
-    return float(budget) if isinstance(budget, int | float) else None
 
 
 def change_in_words(line: VariantLine) -> str:

@@ -10,6 +10,7 @@ from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import leave_one_out
 from fave_bench.models import registry
 from fave_bench.models.contract import GenerativeRecommender, Recommender
+from fave_bench.training.samples import Samples
 
 SIZES = {
     "window": 12, "width": 16, "d": 16, "hidden": 16, "heads": 2, "blocks": 2, "tap": 1, "decoder": (8, 8),
@@ -22,6 +23,13 @@ RANDOM = np.random.default_rng(5)
 ROWS = [RANDOM.permutation(40)[: RANDOM.integers(4, 12)] + 1 for _ in range(20)]
 SEQUENCES = Sequences("toy", np.cumsum([0, *map(len, ROWS)]), np.concatenate(ROWS).astype(np.int32))
 SPLIT = leave_one_out(SEQUENCES)
+TRAINED = [
+    (name, stage)
+    for name in registry.names()
+    if registry.load(name).samples != "none"
+    for stage in (("pretrain", "finetune") if name == "fave" else ("train",))
+]
+"""Every model that is trained, with each of its stages."""
 GENERATIVE = [name for name in registry.names() if issubclass(registry.load(name), GenerativeRecommender)]
 
 
@@ -35,6 +43,10 @@ def small(name: str, **config: Any) -> Recommender:
     if name == "fave":
         model.enter_stage("finetune")
     return model.eval()
+
+
+def samples_of(model: Recommender, device: str = "cpu") -> Samples:
+    return Samples(SEQUENCES, SPLIT, model.samples, 12, torch.device(device), sort=model.padding_free)
 
 
 def histories(*lengths: int, window: int = 12) -> Tensor:

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from small_models import PADDING_FREE, SEQUENCES, SPLIT, small
+from small_models import PADDING_FREE, SEQUENCES, SPLIT, TRAINED, samples_of, small
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fave_bench.evaluation.ranks import rank_phase
 from fave_bench.models import registry
 from fave_bench.training.config import Stage, Training
 from fave_bench.training.optimizer import make_optimizer
-from fave_bench.training.samples import Samples
 from fave_bench.training.step import train_step
 
 ATEN = torch.ops.aten
@@ -30,12 +29,7 @@ WAITING = {
 REPEATING = {ATEN.repeat_interleave.Tensor, ATEN.repeat_interleave.self_Tensor}
 INDEXING = {ATEN.index.Tensor, ATEN.index_put.default, ATEN.index_put_.default}
 ITEMS = torch.as_tensor(SEQUENCES.items)
-STAGES = [
-    (name, stage)
-    for name in registry.names()
-    if registry.load(name).samples != "none" and name != "gru4rec"  # on a CPU it packs histories, on a GPU it does not
-    for stage in (("pretrain", "finetune") if name == "fave" else ("train",))
-]
+STAGES = [each for each in TRAINED if each[0] != "gru4rec"]  # on a CPU it packs histories, on a GPU it does not
 
 
 class NeverWaiting(TorchDispatchMode):
@@ -65,7 +59,7 @@ def test_training_does_not(name: str, stage: str, settings: dict[str, Any]) -> N
     model = small(name, **settings)
     model.enter_stage(stage)
     model.train()
-    samples = Samples(SEQUENCES, SPLIT, model.samples, 12, torch.device("cpu"), sort=model.padding_free)
+    samples = samples_of(model)
     batch = samples.batch(torch.arange(16), seed=3)
     optimizer = make_optimizer(model, Training(), Stage())
     with NeverWaiting():

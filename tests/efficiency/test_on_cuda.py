@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import actions_csv, ending
-from small_models import GENERATIVE, PADDING_FREE, SEQUENCES, SPLIT, histories, small
+from small_models import GENERATIVE, PADDING_FREE, SEQUENCES, SPLIT, histories, samples_of, small
 
 from fave_bench import run
 from fave_bench.efficiency.optimised import Optimised
@@ -22,7 +22,6 @@ from fave_bench.training.compiling import CompiledStep
 from fave_bench.training.config import Stage, Training
 from fave_bench.training.optimizer import make_optimizer, set_learning_rate
 from fave_bench.training.recorded import RecordedStep, make_step
-from fave_bench.training.samples import Samples
 from fave_bench.training.step import train_step
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -64,7 +63,7 @@ def test_a_recorded_graph_answers_as_eager_calls_do(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in registry.names() if registry.load(name).samples != "none"])
 def test_a_training_step_never_waits_for_the_device(name: str) -> None:
     model = small(name).cuda().train()
-    samples = Samples(SEQUENCES, SPLIT, model.samples, 12, torch.device("cuda"), sort=model.padding_free)
+    samples = samples_of(model, "cuda")
     optimizer = make_optimizer(model, Training(), Stage())
     for debugging in ("default", "error"):  # a first step, which may have to settle something
         batch = samples.batch(torch.arange(16), seed=3)
@@ -86,7 +85,7 @@ def test_recorded_steps_are_those_of_the_trainer(name: str, stage: str, settings
         model = small(name, **settings).cuda().train()
         model.enter_stage(stage)
         assert model.recordable
-        samples = Samples(SEQUENCES, SPLIT, model.samples, 12, torch.device("cuda"), sort=model.padding_free)
+        samples = samples_of(model, "cuda")
         optimizer, how = make_optimizer(model, Training(), Stage()), Stage(clip_norm=1.0)
         take = make_step(model, how, optimizer, CompiledStep(model, wanted=False), size=16, alone=recording)
         assert isinstance(take, RecordedStep) == recording

@@ -4,27 +4,18 @@ from typing import Any
 
 import pytest
 import torch
-from small_models import PADDING_FREE, SEQUENCES, SPLIT, small
+from small_models import PADDING_FREE, TRAINED, samples_of, small
 
-from fave_bench.models import registry
-from fave_bench.training.samples import Samples
 from fave_bench.training.step import gradients
-
-STAGES = [
-    (name, stage)
-    for name in registry.names()
-    if registry.load(name).samples != "none"
-    for stage in (("pretrain", "finetune") if name == "fave" else ("train",))
-]
 
 
 @pytest.mark.parametrize("settings", [{}, PADDING_FREE], ids=["padded", "padding-free"])
-@pytest.mark.parametrize(("name", "stage"), STAGES)
+@pytest.mark.parametrize(("name", "stage"), TRAINED)
 def test_a_step_in_bf16_is_near_the_one_in_fp32(name: str, stage: str, settings: dict[str, Any]) -> None:
     model = small(name, **settings)
     model.enter_stage(stage)
     model.train()
-    samples = Samples(SEQUENCES, SPLIT, model.samples, 12, torch.device("cpu"), sort=model.padding_free)
+    samples = samples_of(model)
     found = {}
     for precision in ("fp32", "bf16"):
         model.zero_grad(set_to_none=True)

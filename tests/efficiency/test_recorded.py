@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from small_models import PADDING_FREE, SEQUENCES, SPLIT, small
+from small_models import PADDING_FREE, samples_of, small
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
 from fave_bench.models import registry
 from fave_bench.models.contract import Recommender
-from fave_bench.training.samples import Samples
 from fave_bench.training.step import gradients
 
 Operations = list[tuple[str, Any]]
@@ -40,7 +39,7 @@ class Listing(TorchDispatchMode):
 
 def operations(model: Recommender, rows: Tensor, seed: int) -> Operations:
     """Those of a step over the samples `rows`."""
-    samples = Samples(SEQUENCES, SPLIT, model.samples, 12, torch.device("cpu"), sort=model.padding_free)
+    samples = samples_of(model)
     model.zero_grad()
     batch = samples.batch(rows, seed)
     with Listing() as listing:
@@ -67,7 +66,7 @@ def test_on_a_gpu_one_that_needs_no_padding_takes_it_along_at_no_change(
     """As a CPU would, were it one: the same operations for all batches, and the losses of a batch that is cut."""
     model = small(name, **PADDING_FREE, lambda_noise="mean").train()
     assert not model.recordable
-    samples = Samples(SEQUENCES, SPLIT, model.samples, 12, torch.device("cpu"), sort=True)
+    samples = samples_of(model)
     cut = gradients(model, samples.batch(torch.arange(8), 1))
     monkeypatch.setattr(type(model), "recordable", True)
     whole = gradients(model, samples.batch(torch.arange(8), 1))
