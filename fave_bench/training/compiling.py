@@ -6,6 +6,11 @@ import torch
 
 from fave_bench.models.contract import Recommender
 
+GRAPHS = 256
+"""How often a process may compile one method: for either stage, with tangents and without gradients, for one row or
+slot or more, for few rows or many, and for other configurations. The compiler's own limit is 8, and what comes after it
+runs uncompiled."""
+
 
 class CompiledStep:
     """Inside its context, `model.training_method` runs compiled: for any shapes, and gradients with it.
@@ -19,6 +24,7 @@ class CompiledStep:
         self.function, self.fresh = None, bool(self.name)
         if self.name:
             torch._dynamo.config.specialize_float = True  # a configuration's numbers stay: compiled once and not twice
+            torch._dynamo.config.recompile_limit = GRAPHS
             self.function = torch.compile(getattr(model, self.name), dynamic=True)
 
     def compiled_just_now(self) -> bool:

@@ -1,5 +1,6 @@
 """A compiled training step is the same step: equal losses and gradients, dropout still random, nothing left behind."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -71,6 +72,18 @@ def test_every_dropout_of_compiled_code_draws_its_own_mask():
     assert not torch.equal(first, second)
     assert not torch.equal(first, twice(torch.ones(4000))[0])
     assert set(first.unique().tolist()) == {0.0, drop(torch.ones(4000)).max().item()}
+
+
+def test_nothing_falls_back_to_plain_code_where_both_stages_are_trained(monkeypatch):
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))  # traced alike, and sooner done
+    net = model("fave", **FAVE, jvp_tangent="model")
+    execution = CompiledStep(net, wanted=True)
+    with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True):
+        for stage in ("pretrain", "finetune"):
+            net.enter_stage(stage)
+            for lengths in ((12, 7, 3), (1, 1), (9,)):
+                with execution:
+                    gradients(net, *lengths)
 
 
 def test_outside_its_context_the_model_is_as_it_was():
