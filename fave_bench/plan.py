@@ -57,7 +57,8 @@ def print_plan(runs: "Sequence[Run]", store: "Store", problems: Sequence[str] = 
         print(f"{one.key}  {one.run:50} {one.state}")
     to_do = [one for one in plan if not one.recorded]
     known = [one.seconds for one in to_do if one.seconds is not None]
-    words = f"{'at most' if any(one.at_most for one in to_do) else 'about'} {in_words(sum(known))} to do"
+    about = "at most" if any(one.at_most for one in to_do) else "about"
+    words = f"{about} {in_words(sum(known))} to do, one after the other"
     unknown_runs = len(to_do) - len(known)
     print(f"{len(plan)} runs; {words}" + f", and {unknown_runs} without an estimate" * bool(unknown_runs))
     for sentence in problems:
