@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in arguments.variants or ():
         if name not in family.variants:
             raise unknown(f"variant of family {arguments.family}", name, family.variants)
-    changes = [{}, *(family.variants[name] for name in arguments.variants or family.variants)]
+    changes = family.runs(arguments.variants)
     runs = wanted(study(arguments, engine, store, datasets, family.model, setting, changes), store, arguments)
     if arguments.plan:
         print_plan(runs, store, as_json=arguments.json)

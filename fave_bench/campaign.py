@@ -194,10 +194,7 @@ def _ablations(dataset: str, model: str) -> "list[Group]":
     from fave_bench.spec import Spec
 
     return [
-        [
-            Spec(dataset, model, family.setting, "", overrides=dict(changes))
-            for changes in ({}, *family.variants.values())
-        ]
+        [Spec(dataset, model, family.setting, "", overrides=dict(changes)) for changes in family.runs()]
         for family in (families()[name] for name in campaign_order().families)
         if family.model == model and dataset in family.datasets
     ]

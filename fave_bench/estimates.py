@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from fave_bench.efficiency.environment import device_name
@@ -52,7 +53,7 @@ class Estimates:
         training = _in_training(run, here) or self._by_steps(run, ended) or _by_a_cut_run(run, ended, short)
         if training is None:
             return None
-        return Estimate(training.seconds + _ranking(here or short, _looks(run, ended)), training.at_most)
+        return Estimate(training.seconds + _ranking(run, here or short, _looks(run, ended)), training.at_most)
 
     def otherwise(self, run: "Run") -> Record | None:
         """A run of the same row and seed that went to its end under another configuration, as in another precision."""
@@ -87,7 +88,18 @@ def _in_training(run: "Run", here: Record | None) -> Estimate | None:
         return Estimate(0.0)
     if run.plan.training.time_budget is not None:
         return Estimate(run.plan.training.time_budget)
-    return Estimate(here.training.seconds) if here else None
+    return Estimate(_seconds(here, _limits(run))) if here else None
+
+
+def _seconds(record: Record, limits: Mapping[str, int]) -> float:
+    """On training steps, had the record's stages been given no more passes than `limits`."""
+    spent = began = 0.0
+    for stage, found in groupby(record.training.curve, key=lambda look: look.stage):  # looks are in order
+        looks = list(found)
+        within = [look.seconds for look in looks if look.epoch <= limits.get(stage, look.epoch)]
+        spent += max(within, default=began) - began
+        began = looks[-1].seconds
+    return spent + record.training.seconds - began
 
 
 def _by_a_cut_run(run: "Run", ended: Record | None, cut: Record | None) -> Estimate | None:
@@ -113,16 +125,25 @@ def _same_device(record: Record, run: "Run") -> bool:
 
 
 def _epochs(run: "Run", ended: Record | None) -> dict[str, int]:
-    """Stage -> the passes it took a run of this row to end by itself, else those it may take."""
-    if ended:
-        return {look.stage: look.epoch for look in ended.training.curve}  # looks are in order
+    """Stage -> the passes it took a run of this row to end by itself, else those it may take; never more than those."""
+    limits = _limits(run)
+    if ended is None:
+        return limits
+    took = {look.stage: look.epoch for look in ended.training.curve}  # looks are in order
+    return {name: min(passes, limits.get(name, passes)) for name, passes in took.items()}
+
+
+def _limits(run: "Run") -> dict[str, int]:
     return {name: stage.epochs for name, stage in run.plan.training.stages.items()}
 
 
-def _ranking(record: Record | None, looks: int) -> float:
+def _ranking(run: "Run", record: Record | None, looks: int) -> float:
+    """At looks and at the end, as the record's run ranked, which at the end was in all of a sampler's steps."""
     if record is None or record.inference is None:
         return 0.0
-    return looks * (record.inference.validation_seconds or 0.0) + (record.inference.test_seconds or 0.0)
+    steps, look_steps = record.inference.steps, run.plan.training.look_steps
+    share = look_steps / steps if look_steps and steps else 1.0
+    return looks * share * (record.inference.validation_seconds or 0.0) + (record.inference.test_seconds or 0.0)
 
 
 def _looks(run: "Run", ended: Record | None) -> int:
@@ -131,7 +152,8 @@ def _looks(run: "Run", ended: Record | None) -> int:
     if run.kind.samples == "none" or training.time_budget is not None:
         return len(training.stages)
     if ended:
-        return max(1, len(ended.training.curve))
+        limits = _limits(run)
+        return max(1, sum(look.epoch <= limits.get(look.stage, look.epoch) for look in ended.training.curve))
     return sum(stage.looks_after(passes) for stage in training.stages.values() for passes in range(1, stage.epochs + 1))
 
 

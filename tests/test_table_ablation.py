@@ -77,6 +77,19 @@ def test_only_what_differs_in_nothing_else_is_a_variant() -> None:
             table(FULL, other)
 
 
+def test_what_a_family_s_runs_have_in_common_is_no_variant_s_and_is_said_once() -> None:
+    common: dict[str, float | int | str | bool] = {"training.stages.pretrain.epochs": 4}
+    early = {"early": families()["paper"].model_copy(update={"common": common})}
+    found = table(
+        FULL, WITHOUT, run(common), run(common | {"model.match": "off"}), family=early, protocols=["released"]
+    )
+    (block,) = found.blocks
+    assert "setting released · pretrain.epochs = 4 ·" in block.title
+    assert {row["variant"]: row["change"] for row in rows(found, metric="H@20") if row["seeds"]} == {
+        "FAVE": "", "w/o match": "match = off",
+    }  # fmt: skip
+
+
 def test_each_full_model_has_a_block_of_its_own_variants() -> None:
     budget = laid_over(CONFIG, {"training.time_budget": 60.0})
     cut: dict[str, Any] = {"config": budget, "stopped_because": "budget"}

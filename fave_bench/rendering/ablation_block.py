@@ -6,6 +6,7 @@ from fave_bench.rendering.ablation_data import Ablation, TestRanks, VariantLine
 from fave_bench.rendering.run_cells import CUT_SHORT, estimate, seeds, stopped
 from fave_bench.rendering.summary import budget
 from fave_bench.rendering.table_model import NOTHING, Block, Cell, Change, Column, Number, Quantity, Text
+from fave_bench.studies.catalogue import Changes
 from fave_bench.trees import shorter
 
 PRINTED = ("H@20", "N@20")
@@ -41,6 +42,7 @@ def title(ablation: Ablation, protocol: Protocol) -> str:
     seconds = budget(sample)
     parts = [
         f"family {ablation.name}: {sample.title}, setting {sample.setting}",
+        *([_in_words(ablation.family.common)] if ablation.family.common else []),
         f"{data.name}, {data.users:,} users, {data.split}",
         *([f"at most {seconds:g} s of training a run"] if seconds else []),
         *(["SYNTHETIC"] if data.synthetic else []),
@@ -51,7 +53,11 @@ def title(ablation: Ablation, protocol: Protocol) -> str:
 
 def change_in_words(line: VariantLine) -> str:
     """``gamma = 0.0``: what the variant changes."""
-    return ", ".join(f"{shorter(key)} = {value}" for key, value in line.changes.items())
+    return _in_words(line.changes)
+
+
+def _in_words(changes: Changes) -> str:
+    return ", ".join(f"{shorter(key)} = {value}" for key, value in changes.items())
 
 
 def _who(line: VariantLine) -> tuple[Cell, Cell]:

@@ -79,7 +79,7 @@ def ablations(records: Iterable[Record], name: str, family: Family, printed: Pri
     found = []
     for place in sorted(groups):
         group = summarise(groups[place])
-        for configuration in dict.fromkeys(s.first.configuration for s in group if not s.first.changes):
+        for configuration in dict.fromkeys(s.first.configuration for s in group if s.first.changes == family.common):
             full = next(s for s in group if s.first.configuration == configuration)
             lines = [VariantLine(family.full, {}, full), *_variants(full, group, family)]
             if any(line.summary for line in lines[1:]):

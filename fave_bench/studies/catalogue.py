@@ -1,6 +1,7 @@
 """The studies there are, read from their files and validated. Rendering uses this too, so it imports no model."""
 
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,8 +37,15 @@ class Family(_Frozen):
     """File of paper_tables/reference/ with the paper's numbers."""
     source: str = ""
     """Where the paper prints them."""
+    common: Changes = {}
+    """What all of its runs change, the full model's too."""
     variants: dict[str, Changes] = Field(min_length=1)
     """Name -> what it changes, in the order of the table."""
+
+    def runs(self, variants: Iterable[str] | None = None) -> list[Changes]:
+        """What the full model's run changes, then that of each variant; of all variants unless told which."""
+        names = self.variants if variants is None else variants
+        return [self.common, *(self.common | self.variants[name] for name in names)]
 
 
 class Sweep(_Frozen):
@@ -113,10 +121,10 @@ def is_variation(model: str, changes: dict[str, Any]) -> bool:
     """
     return bool(changes) and (
         any(
-            all(variant.get(key) == value for key, value in changes.items())
+            all(run.get(key) == value for key, value in changes.items())
             for family in families().values()
             if family.model == model
-            for variant in family.variants.values()
+            for run in family.runs()
         )
         or any(set(changes) <= set(sweep.keys) for sweep in sweeps().values() if sweep.model == model)
     )

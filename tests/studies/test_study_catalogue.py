@@ -19,9 +19,11 @@ VARIANTS = [(name, variant) for name, family in families().items() for variant i
 @pytest.mark.parametrize(("family", "variant"), VARIANTS)
 def test_every_variant_is_a_valid_configuration_that_says_what_it_changes(family, variant, dataset, quick):
     of = families()[family]
-    plan = presets.plan(dataset, of.model, of.setting, "", of.variants[variant], quick=quick)
-    assert all(at(plan.tree, key) == value for key, value in of.variants[variant].items())
-    assert plan.changes.items() <= of.variants[variant].items()
+    _, run = of.runs([variant])
+    assert of.variants[variant].items() <= run.items() and of.common.items() <= run.items()
+    plan = presets.plan(dataset, of.model, of.setting, "", run, quick=quick)
+    assert all(at(plan.tree, key) == value for key, value in run.items())
+    assert plan.changes.items() <= run.items()
     assert dataset != "ml-100k" or is_variation(of.model, plan.changes)
 
 
