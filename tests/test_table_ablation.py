@@ -83,11 +83,22 @@ def test_what_a_family_s_runs_have_in_common_is_no_variant_s_and_is_said_once() 
     found = table(
         FULL, WITHOUT, run(common), run(common | {"model.match": "off"}), family=early, protocols=["released"]
     )
-    (block,) = found.blocks
+    (block,) = found.blocks  # and none of the full model, whose preset has other passes
     assert "setting released · pretrain.epochs = 4 ·" in block.title
     assert {row["variant"]: row["change"] for row in rows(found, metric="H@20") if row["seeds"]} == {
         "FAVE": "", "w/o match": "match = off",
     }  # fmt: skip
+
+
+def test_where_the_preset_agrees_with_what_runs_have_in_common_the_full_model_changes_less() -> None:
+    early = families()["paper"].model_copy(
+        update={"common": {"model.match": "on", "training.stages.pretrain.epochs": 4}}
+    )
+    config = laid_over(CONFIG, {"training.stages.pretrain.epochs": 4})
+    fewer = {"training.stages.pretrain.epochs": 4}
+    full, without = run(fewer, config=config), run(fewer | {"model.match": "off"}, config=config)
+    found = rows(table(full, without, family={"early": early}), metric="H@20", protocol="released")
+    assert [row["variant"] for row in found if row["seeds"]] == ["FAVE", "w/o match"]
 
 
 def test_each_full_model_has_a_block_of_its_own_variants() -> None:

@@ -10,7 +10,7 @@ from fave_bench.records import Record
 from fave_bench.rendering.printed_ablation import PrintedVariants
 from fave_bench.rendering.summary import Summary, summarise
 from fave_bench.studies.catalogue import Changes, Family
-from fave_bench.trees import laid_over
+from fave_bench.trees import at, laid_over
 
 TestRanks = Callable[[Record], PhaseRanks]
 """A record's per-user counts on the test targets."""
@@ -79,7 +79,7 @@ def ablations(records: Iterable[Record], name: str, family: Family, printed: Pri
     found = []
     for place in sorted(groups):
         group = summarise(groups[place])
-        for configuration in dict.fromkeys(s.first.configuration for s in group if s.first.changes == family.common):
+        for configuration in dict.fromkeys(s.first.configuration for s in group if _is_full(s.first, family)):
             full = next(s for s in group if s.first.configuration == configuration)
             lines = [VariantLine(family.full, {}, full), *_variants(full, group, family)]
             if any(line.summary for line in lines[1:]):
@@ -96,6 +96,12 @@ def ablations(records: Iterable[Record], name: str, family: Family, printed: Pri
 def _place(record: Record) -> tuple[str, ...]:
     data = record.dataset
     return data.name, data.split, data.fingerprint, record.setting, str(record.model_version)
+
+
+def _is_full(record: Record, family: Family) -> bool:
+    """Whether it changes what all runs of the family do, or its preset agrees with that, and nothing else."""
+    common = {key: record.changes.get(key, at(record.config, key)) for key in family.common}
+    return common == family.common and record.changes.keys() <= family.common.keys()
 
 
 def _variants(full: Summary, group: list[Summary], family: Family) -> list[VariantLine]:
