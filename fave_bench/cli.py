@@ -3,6 +3,7 @@
 import argparse
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -69,6 +70,8 @@ def entry(main: Main, *, shares: bool = False) -> NoReturn:
     `shares`: the verb shares its work between the processes that torchrun starts.
     """
     _told.clear()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as fave_bench/__init__.py has it while a verb imports
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may have no letter for ±, and a table is no reason to die
         sys.stdout.reconfigure(errors="backslashreplace")
     with launcher.only_the_main_one_speaks():

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -118,3 +120,16 @@ def test_a_signal_while_ranking_ends_before_the_next_tile_and_the_rest_is_only_r
     assert ended(start_verb("run", [*there, str(world / "results")], world, no_step_is_taken)) == 0
     assert ended(start_verb("run", [*there, str(world / "alone")], world)) == 0
     assert contents(world / "results") == contents(world / "alone") != {}
+
+
+def test_ctrl_c_while_a_verb_imports_is_no_traceback():
+    """`table` imports all it renders with before it parses."""
+    with subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "fave_bench.table", "--name", "claims"],
+        text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in what runs in the background
+    ) as table:  # fmt: skip
+        assert any("fave_bench.errors" in line for line in table.stderr)
+        table.send_signal(signal.SIGINT)
+        assert "Traceback" not in table.stderr.read()
+    assert table.returncode in (-signal.SIGINT, 130)
