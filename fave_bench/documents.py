@@ -17,7 +17,7 @@ def parser() -> Parser:
         "documents",
         "Render the blocks between `<!-- rendered: NAME WHAT -->` and `<!-- /rendered -->` again, from the records:\n"
         "headline, verdicts, explained and unfinished of a dataset, claims of a kind (accuracy, parts, cost,\n"
-        "diversity), effects of a family of ablations, speed on a dataset, run and looks of a key.",
+        "diversity), effects and learning of a family of ablations, speed on a dataset, run and looks of a key.",
         "python -m fave_bench.documents --check",
     )
     p.add_argument("documents", nargs="*", type=Path, default=DOCUMENTS, metavar="FILE", help="default: this project's")

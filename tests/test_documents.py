@@ -192,6 +192,32 @@ def test_looks_are_fewer_the_longer_a_stage_goes_and_hold_its_last_and_the_one_k
         rendered(tmp_path, "looks", "0123")
 
 
+def test_the_runs_of_a_family_stand_side_by_side_as_they_learned(tmp_path: Path) -> None:
+    def run(gamma: float, *hits: float, **fields: Any) -> None:
+        curve = [
+            Look(stage="pretrain", epoch=1 + n, seconds=n, validation={"released": {"H@20": h, "N@20": h / 2}})
+            for n, h in enumerate(hits)
+        ]
+        training = TrainingSummary(epochs=9, best_epoch=1, stopped_because="converged", seconds=9, curve=curve)
+        config = {"model": {"gamma": gamma}, "training": {}}
+        about = {"model": "fave", "title": "FAVE", "dataset": "ml-100k", "config": config}
+        add_run(Store(tmp_path), training=training, **about, **fields)
+
+    run(0.1, 0.1, 0.2, 0.3, 0.4)
+    assert rendered(tmp_path, "learning", "paper") == "None yet."
+    run(0.0, 0.15, changes={"model.gamma": 0.0})
+    run(0.0, 0.25, changes={"model.gamma": 0.0}, seed=1)
+    assert rendered(tmp_path, "learning", "paper").splitlines() == [
+        "| dataset | stage | passes | FAVE | w/o cons |",
+        "| --- | --- | ---: | ---: | ---: |",
+        "| ml-100k | pretrain | 1 | 10.00 / 5.00 | 15.00 / 7.50 |",
+        "| ml-100k | pretrain | 2 | 20.00 / 10.00 | – |",
+        "| ml-100k | pretrain | 4 | 40.00 / 20.00 | – |",
+    ]
+    with pytest.raises(BenchError, match="unknown family 'papers'"):
+        rendered(tmp_path, "learning", "papers")
+
+
 def test_only_blocks_change_and_a_second_time_nothing(results: Path, tmp_path: Path, capsys: Any) -> None:
     path = tmp_path / "words.md"
     path.write_text(WORDS.format("headline", "ml-100k"))

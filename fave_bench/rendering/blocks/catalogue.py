@@ -6,6 +6,7 @@ from typing import get_args
 from fave_bench.errors import unknown
 from fave_bench.rendering.blocks.accuracy import explained, headline, unfinished, verdicts
 from fave_bench.rendering.blocks.effects import effects
+from fave_bench.rendering.blocks.learning import learning
 from fave_bench.rendering.blocks.one_run import looks, one_run
 from fave_bench.rendering.blocks.speed import speed
 from fave_bench.rendering.claims.claim import Kind
@@ -29,6 +30,7 @@ BLOCKS: dict[str, Callable[[Contents, str], str]] = {
     "unfinished": unfinished,
     "claims": judged,
     "effects": effects,
+    "learning": learning,
     "speed": speed,
     "run": one_run,
     "looks": looks,

@@ -1,0 +1,46 @@
+"""What the runs of a family of ablations saw of validation while they learned, side by side."""
+
+from fave_bench.errors import unknown
+from fave_bench.records import Record
+from fave_bench.rendering.ablation_data import Ablation, ablations
+from fave_bench.rendering.blocks.one_run import ROUND
+from fave_bench.rendering.blocks.words import METRICS, numbers
+from fave_bench.rendering.claims.claim import PROTOCOL
+from fave_bench.rendering.contents import Contents
+from fave_bench.rendering.markdown import escape
+from fave_bench.studies.catalogue import families
+
+
+def learning(contents: Contents, family: str) -> str:
+    """H@20 / N@20 after 1, 2, 5, 10, … passes of a stage and its last, a column for the first seed of every run.
+
+    A table for each full model in the setting that the family varies, but for those that a budget cut short.
+    """
+    known = families()
+    if family not in known:
+        raise unknown("family", family, known)
+    found = ablations(contents.records, family, known[family], {})
+    wanted = [a for a in found if a.sample.setting == known[family].setting and not a.sample.truncated]
+    return "\n\n".join(map(_side_by_side, wanted)) or "None yet."
+
+
+def _side_by_side(ablation: Ablation) -> str:
+    seen = {line.name: _seen(line.summary.first) for line in ablation.lines if line.summary}
+    passes = dict.fromkeys(when for one in seen.values() for when in one)
+    rows = [
+        [ablation.sample.dataset.name, stage, f"{epoch}", *(one.get((stage, epoch), "–") for one in seen.values())]
+        for stage, epoch in passes
+    ]
+    return numbers(["dataset", "stage", "passes", *map(escape, seen)], rows, words=2)
+
+
+def _seen(record: Record) -> dict[tuple[str, int], str]:
+    """Stage and passes in it -> the metrics at that look, in percent."""
+    curve = record.training.curve
+    last = {look.stage: look.epoch for look in curve}
+    looks = {(look.stage, look.epoch): look.validation.get(PROTOCOL, {}) for look in curve}
+    return {
+        (stage, epoch): " / ".join(f"{100 * values[metric]:.2f}" for metric in METRICS)
+        for (stage, epoch), values in looks.items()
+        if values.keys() >= set(METRICS) and (epoch in ROUND or epoch == last[stage])
+    }
