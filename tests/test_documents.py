@@ -205,13 +205,14 @@ def test_the_runs_of_a_family_stand_side_by_side_as_they_learned(tmp_path: Path)
 
     run(0.1, 0.1, 0.2, 0.3, 0.4)
     assert rendered(tmp_path, "learning", "paper") == "None yet."
-    run(0.0, 0.15, changes={"model.gamma": 0.0})
+    run(0.0, 0.15, 0.25, 0.35, changes={"model.gamma": 0.0})
     run(0.0, 0.25, changes={"model.gamma": 0.0}, seed=1)
     assert rendered(tmp_path, "learning", "paper").splitlines() == [
         "| dataset | stage | passes | FAVE | w/o cons |",
         "| --- | --- | ---: | ---: | ---: |",
         "| ml-100k | pretrain | 1 | 10.00 / 5.00 | 15.00 / 7.50 |",
-        "| ml-100k | pretrain | 2 | 20.00 / 10.00 | – |",
+        "| ml-100k | pretrain | 2 | 20.00 / 10.00 | 25.00 / 12.50 |",
+        "| ml-100k | pretrain | 3 | – | 35.00 / 17.50 |",
         "| ml-100k | pretrain | 4 | 40.00 / 20.00 | – |",
     ]
     with pytest.raises(BenchError, match="unknown family 'papers'"):

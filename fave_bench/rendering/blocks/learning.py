@@ -26,10 +26,11 @@ def learning(contents: Contents, family: str) -> str:
 
 def _side_by_side(ablation: Ablation) -> str:
     seen = {line.name: _seen(line.summary.first) for line in ablation.lines if line.summary}
-    passes = dict.fromkeys(when for one in seen.values() for when in one)
+    looked = dict.fromkeys(when for one in seen.values() for when in one)
+    stages = list(dict.fromkeys(stage for stage, _ in looked))
     rows = [
         [ablation.sample.dataset.name, stage, f"{epoch}", *(one.get((stage, epoch), "–") for one in seen.values())]
-        for stage, epoch in passes
+        for stage, epoch in sorted(looked, key=lambda when: (stages.index(when[0]), when[1]))
     ]
     return numbers(["dataset", "stage", "passes", *map(escape, seen)], rows, words=2)
 
