@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from fave_bench.errors import unknown
-from fave_bench.rendering.blocks.words import METRICS, numbers
+from fave_bench.rendering.blocks.words import METRICS, family_named, numbers
 from fave_bench.rendering.claims.claim import PROTOCOL, Row, number
 from fave_bench.rendering.contents import Contents
 from fave_bench.rendering.markdown import escape
 from fave_bench.rendering.table_model import Scalar, signed
-from fave_bench.studies.catalogue import families
 
 
 def effects(contents: Contents, family: str) -> str:
@@ -17,10 +15,7 @@ def effects(contents: Contents, family: str) -> str:
     Of several full models of a dataset the one that ran to its end is taken, or, for a variant that was not run beside
     it, one that it was run beside.
     """
-    known = families()
-    if family not in known:
-        raise unknown("family", family, known)
-    wanted = {"family": family, "setting": known[family].setting, "protocol": PROTOCOL}
+    wanted = {"family": family, "setting": family_named(family).setting, "protocol": PROTOCOL}
     per_metric = [list(contents.rows("ablation", **wanted, metric=metric)) for metric in METRICS]
     pairs: dict[tuple[Scalar, Scalar], list[tuple[tuple[Row, ...], tuple[Row, ...]]]] = {}
     for full, *lines in _studies(zip(*per_metric, strict=True)):

@@ -1,14 +1,12 @@
 """What the runs of a family of ablations saw of validation while they learned, side by side."""
 
-from fave_bench.errors import unknown
 from fave_bench.records import Record
 from fave_bench.rendering.ablation_data import Ablation, ablations
-from fave_bench.rendering.blocks.one_run import ROUND
-from fave_bench.rendering.blocks.words import METRICS, numbers
+from fave_bench.rendering.blocks.one_run import is_milestone
+from fave_bench.rendering.blocks.words import METRICS, family_named, numbers
 from fave_bench.rendering.claims.claim import PROTOCOL
 from fave_bench.rendering.contents import Contents
 from fave_bench.rendering.markdown import escape
-from fave_bench.studies.catalogue import families
 
 
 def learning(contents: Contents, family: str) -> str:
@@ -16,11 +14,9 @@ def learning(contents: Contents, family: str) -> str:
 
     A table for each full model in the setting that the family varies, but for those that a budget cut short.
     """
-    known = families()
-    if family not in known:
-        raise unknown("family", family, known)
-    found = ablations(contents.records, family, known[family], {})
-    wanted = [a for a in found if a.sample.setting == known[family].setting and not a.sample.truncated]
+    studied = family_named(family)
+    found = ablations(contents.records, family, studied, {})
+    wanted = [a for a in found if a.sample.setting == studied.setting and not a.sample.truncated]
     return "\n\n".join(map(_side_by_side, wanted)) or "None yet."
 
 
@@ -38,10 +34,9 @@ def _side_by_side(ablation: Ablation) -> str:
 def _seen(record: Record) -> dict[tuple[str, int], str]:
     """Stage and passes in it -> the metrics at that look, in percent."""
     curve = record.training.curve
-    last = {look.stage: look.epoch for look in curve}
-    looks = {(look.stage, look.epoch): look.validation.get(PROTOCOL, {}) for look in curve}
+    shown = {(look.stage, look.epoch): look.validation.get(PROTOCOL, {}) for look in curve if is_milestone(look, curve)}
     return {
-        (stage, epoch): " / ".join(f"{100 * values[metric]:.2f}" for metric in METRICS)
-        for (stage, epoch), values in looks.items()
-        if values.keys() >= set(METRICS) and (epoch in ROUND or epoch == last[stage])
+        when: " / ".join(f"{100 * values[metric]:.2f}" for metric in METRICS)
+        for when, values in shown.items()
+        if values.keys() >= set(METRICS)
     }

@@ -1,5 +1,7 @@
 """What one recorded run came to, and how it went there."""
 
+from collections.abc import Sequence
+
 from fave_bench.errors import BenchError
 from fave_bench.records import Record
 from fave_bench.records.schema import Look
@@ -28,16 +30,19 @@ def one_run(contents: Contents, key: str) -> str:
 def looks(contents: Contents, key: str) -> str:
     """What one recorded run saw of validation: after 1, 2, 5, 10, … passes of a stage, its last, and the one kept."""
     training = _recorded(contents, key).training
-    last = {look.stage: look for look in training.curve}
-    end = list(last)[-1:]
     rows = []
     for look in training.curve:
-        kept = [look.stage] == end and look.epoch == training.best_epoch
-        if kept or look.epoch in ROUND or look is last[look.stage]:
+        kept = look.stage == training.curve[-1].stage and look.epoch == training.best_epoch
+        if kept or is_milestone(look, training.curve):
             rows.append([look.stage, f"{look.epoch}{' (kept)' * kept}", *_seen(look)])
     if not rows:
         return "No look at validation."
     return numbers(["stage", "passes", *(f"{metric} {protocol}" for protocol, metric in ORDER)], rows)
+
+
+def is_milestone(look: Look, curve: Sequence[Look]) -> bool:
+    """Whether it was after 1, 2, 5, 10, … passes of a stage, or is the stage's last."""
+    return look.epoch in ROUND or look is [other for other in curve if other.stage == look.stage][-1]
 
 
 def _recorded(contents: Contents, key: str) -> Record:

@@ -6,6 +6,7 @@ from fave_bench.errors import unknown
 from fave_bench.rendering.contents import Contents
 from fave_bench.rendering.markdown import grid
 from fave_bench.rendering.printed import read_overall
+from fave_bench.studies.catalogue import Family, families
 
 METRICS = ("H@20", "N@20")
 ORDER = (("released", "H@20"), ("released", "N@20"), ("filtered", "H@20"), ("filtered", "N@20"))
@@ -26,3 +27,10 @@ def require_dataset(contents: Contents, name: str) -> None:
     known = {*read_overall().datasets, *(record.dataset.name for record in contents.records)}
     if name not in known:
         raise unknown("dataset", name, known)
+
+
+def family_named(name: str) -> Family:
+    """The family of ablations; UsageError where there is none."""
+    if name not in families():
+        raise unknown("family", name, families())
+    return families()[name]
