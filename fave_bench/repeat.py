@@ -83,7 +83,8 @@ class Repetition:
             for name in ("device", "threads", "processes", "torch", "compiled_step")
             if (before := _known(self.record, name)) != (after := _known(self.again, name))
         ]
-        why += ["a clock stopped it, and gave it another number of steps"] * self.record.truncated
+        timed = self.record.training.stopped_because == "budget"
+        why += ["a clock stopped it, and gave it another number of steps"] * timed
         said = "agrees within noise" if self.verdict == "within noise" else "does not agree"
         return f"{said}: {found}" + (f" (possible causes: {'; '.join(why)})" if why else "")
 

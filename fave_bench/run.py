@@ -31,7 +31,10 @@ def parser() -> Parser:
     p.add_argument("--variant", metavar="NAME", help="a variant of the preset, such as ce for sasrec")
     p.add_argument("--seed", type=int, metavar="N", help="default: 0")
     p.add_argument("--split", metavar="NAME", help="leave-one-out (default) or temporal")
-    p.add_argument("--epochs", type=int, metavar="N", help="at most N epochs in every training stage")
+    p.add_argument(
+        "--epochs", type=int, metavar="N",
+        help="at most N epochs in every training stage; fewer than usual mark the run",
+    )  # fmt: skip
     p.add_argument("--time-budget", type=float, metavar="SECONDS", help="stop training after this long; marks the run")
     p.add_argument("--quick", action="store_true", help="the preset's tuning for short budgets, as profile quick uses")
     p.add_argument("--compile", action="store_true", help="compile the training step: minutes to begin, faster after")

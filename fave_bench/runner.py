@@ -37,6 +37,7 @@ from fave_bench.randomness import seed_of
 from fave_bench.records import Record, Store, key_of
 from fave_bench.records.facts import accuracy_facts, dataset_facts, list_length
 from fave_bench.records.run_file import RECORD, dumps, read
+from fave_bench.records.schema import StoppedBecause
 from fave_bench.spec import Spec
 from fave_bench.training.ends import StageEnds, end_keys
 from fave_bench.training.loop import Outcome, Stopped, Trainer
@@ -316,6 +317,12 @@ class Run:
         popularity = training_counts(self.sequences, self.split)[1:]
         return diversity_of(test.lists, {"own": own_space(model)} | spaces, popularity)
 
+    def _why_it_ended(self, outcome: Outcome) -> StoppedBecause:
+        """As training says, but that fewer passes than usual are a limit, whatever became of a later stage."""
+        given = {name: self.plan.training.stages[name].epochs for name in self.plan.shortened}
+        limited = any(look["epoch"] == given.get(look["stage"]) for look in outcome.curve)
+        return "limit" if limited and outcome.stopped_because != "budget" else outcome.stopped_because
+
     def _record(
         self,
         model: Recommender,
@@ -343,7 +350,7 @@ class Run:
                 "training": {
                     "epochs": outcome.epochs,
                     "best_epoch": outcome.best_epoch,
-                    "stopped_because": outcome.stopped_because,
+                    "stopped_because": self._why_it_ended(outcome),
                     "seconds": outcome.seconds,
                     "samples_per_second": outcome.samples_per_second,
                     "curve": outcome.curve,

@@ -77,7 +77,7 @@ def test_the_table_says_who_is_better_and_who_was_cut_short(store: Store, capsys
     assert "| Good, paper, ce | Slow, released |" in page and "Cut, released † |" in page
     row = next(line for line in page.splitlines() if line.startswith("| Cut, released † | Good"))
     assert "b is better" in row and "−" in row
-    assert "stopped by its time budget" in page and "60 users" in page
+    assert "stopped by a budget" in page and "60 users" in page
 
 
 @pytest.mark.parametrize("ending", ["tex", "csv", "html"])

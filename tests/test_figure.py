@@ -109,7 +109,7 @@ def test_a_run_cut_short_is_named_and_takes_no_part_in_the_front() -> None:
     found = picture()
     (cut,) = (row for row in found.rows if row["model"] == "cut")
     assert (cut["truncated"], cut["on_front"], cut["value"]) == (True, False, 100.0)
-    assert "stopped by a time budget (Cut)" in found.caption
+    assert "stopped by a budget (Cut)" in found.caption
     full = shown([make_record(**PLAIN)])
     assert "budget" not in pareto(full, protocol="filtered", execution="optimised").caption
 

@@ -5,6 +5,7 @@ import pytest
 from fave_bench import presets
 from fave_bench.errors import UsageError
 from fave_bench.models import registry
+from fave_bench.studies.catalogue import families
 
 DATASETS = ("ml-100k", "beauty", "steam", "yelp", "default")
 EVERY = [(d, m, *row) for d in DATASETS for m in registry.names() for row in presets.rows(d, m)]
@@ -59,6 +60,28 @@ def test_limits_touch_every_stage_and_nothing_else():
     assert limited.training.time_budget == 5
     assert limited.model_config == plan.model_config
     assert plan.limited() == plan
+
+
+PRETRAIN, FINETUNE = "training.stages.pretrain.epochs", "training.stages.finetune.epochs"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "epochs", "stages"),
+    [
+        ({}, None, set()),
+        ({}, 3, {"pretrain", "finetune"}),
+        ({}, 1000, set()),
+        ({PRETRAIN: 50}, None, {"pretrain"}),
+        ({PRETRAIN: 1000}, None, set()),
+        ({FINETUNE: 0}, None, set()),  # left out, as a study leaves it out
+        ({FINETUNE: 0}, 3, {"pretrain"}),
+        (families()["early"].common, None, set()),  # a study that asks for 40 passes
+        (families()["early"].common, 3, {"pretrain"}),
+    ],
+)
+def test_fewer_epochs_than_usual_shorten_a_stage_unless_a_study_asks_for_them(overrides, epochs, stages):
+    plan = presets.plan("beauty", "fave", "released", None, overrides).limited(epochs=epochs)
+    assert plan.shortened == stages
 
 
 @pytest.mark.parametrize(

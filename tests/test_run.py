@@ -58,6 +58,35 @@ def test_runs_repeat_to_the_bit(base, tmp_path):
     assert records[0] == records[1]
 
 
+STAGES = "training.stages"
+SHORT_THEN_WHOLE = [
+    f"{STAGES}.pretrain.epochs=1",
+    f"{STAGES}.finetune.learning_rate=1e-12",
+    f"{STAGES}.finetune.patience=1",
+]
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "why"),
+    [
+        ("sasrec", ["--epochs", "1"], "limit"),
+        ("sasrec", ["--set", f"{STAGES}.train.epochs=1"], "limit"),
+        ("sasrec", ["--epochs", "50", "--set", f"{STAGES}.train.learning_rate=1e-12"], "converged"),
+        ("fave", [part for change in SHORT_THEN_WHOLE for part in ("--set", change)], "limit"),
+    ],
+)
+def test_a_run_that_fewer_passes_than_usual_stopped_is_marked(base, tmp_path, model, asked, why):
+    small = (
+        ["--set", "model.d=16"] if model == "sasrec" else ["--set", "model.width=16", "--set", "model.decoder=[8, 8]"]
+    )
+    assert ending(run.main, [*base, "--model", model, *small, *asked]) == 0
+    (record,) = Store(tmp_path / "results").records()
+    assert record.training.stopped_because == why and record.truncated == (why == "limit")
+    out = tmp_path / "tables"
+    assert ending(table.main, ["--name", "overall", "--results", str(tmp_path / "results"), "--out", str(out)]) == 0
+    assert ("†" in (out / "overall.md").read_text()) == record.truncated
+
+
 SAMPLED = ["--model", "fmrec", "--set", "model.width=8", "--set", "model.decoder=[8]", "--set", "model.steps=3"]
 
 

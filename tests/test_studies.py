@@ -117,6 +117,8 @@ def test_a_plan_starts_nothing(where, tmp_path, capsys):
 def test_a_plan_names_the_record_of_the_same_row_and_seed_under_another_configuration(where, tmp_path, capsys):
     assert ending(ablate.main, [*where, *QUICKLY, "--variants", "w/o cons"]) == 0
     keys = [record.key for record in Store(tmp_path / "results").records()]
+    for path in (tmp_path / "results").rglob("run.json"):  # as if the preset gave them no more than one pass
+        path.write_text(path.read_text().replace('"limit"', '"epochs"'))
     capsys.readouterr()
     again = [*where, "--epochs", "1", "--look-steps", "1", "--variants", "w/o cons", "--seeds", "0", "1", "--plan"]
     assert ending(ablate.main, again) == 0

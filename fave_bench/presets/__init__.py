@@ -19,6 +19,7 @@ from fave_bench.data.catalogue import Download
 from fave_bench.errors import BenchError, UsageError, first_complaint, unknown
 from fave_bench.models import registry
 from fave_bench.models.contract import ModelConfig
+from fave_bench.studies.catalogue import is_variation
 from fave_bench.training.config import Training
 from fave_bench.trees import Tree, at, laid_over, overlay
 
@@ -73,6 +74,8 @@ class Plan:
     training: Training
     changes: Tree = field(default_factory=dict)
     """Dotted key -> value of what the overrides change, as validated; to say what the preset says changes nothing."""
+    shortened: frozenset[str] = frozenset()
+    """Stages with fewer epochs than the preset gives them, where it is not a study that asks for just so many."""
 
     @property
     def tree(self) -> Tree:
@@ -100,7 +103,7 @@ class Plan:
                 for name, stage in self.training.stages.items()
             }
         training = _validated(Training, self.training.model_dump() | limits, "limits of the run")
-        return replace(self, training=training)
+        return replace(self, training=training, shortened=self.shortened | _shorter(training, self.training))
 
 
 def rows(dataset: str, model: str) -> list[tuple[str, str]]:
@@ -138,9 +141,17 @@ def plan(
     found = _resolved(dataset, model, setting, variant, laid_over(merged, overrides))
     if not overrides:
         return found
-    before, after = _resolved(dataset, model, setting, variant, merged).tree, found.tree
+    usual = _resolved(dataset, model, setting, variant, merged)
+    before, after = usual.tree, found.tree
     changes = {key: at(after, key) for key in sorted(overrides) if at(after, key) != at(before, key)}
-    return replace(found, changes=changes)
+    shortened = frozenset[str]() if is_variation(model, changes) else _shorter(found.training, usual.training)
+    return replace(found, changes=changes, shortened=shortened)
+
+
+def _shorter(training: Training, usual: Training) -> frozenset[str]:
+    """The stages that end before their usual last epoch; one that is left out, with no epochs at all, is none."""
+    before = {name: stage.epochs for name, stage in usual.stages.items()}
+    return frozenset(name for name, stage in training.stages.items() if 0 < stage.epochs < before.get(name, 0))
 
 
 def _resolved(dataset: str, model: str, setting: str, variant: str, tree: Tree) -> Plan:

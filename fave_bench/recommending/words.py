@@ -31,7 +31,7 @@ def document(record: Record, asked: Question, answer: Answer, questions: Questio
 def lines(record: Record, asked: Question, answer: Answer, questions: Questions, device: str) -> Iterator[str]:
     """The history, newest first, beside the list; the target is marked where it is in it."""
     row = ", ".join(filter(None, (record.title, record.setting, record.variant, f"seed {record.seed}")))
-    yield f"{record.dataset.name} · {row} · run {record.key}" + " · stopped by its time budget †" * record.truncated
+    yield f"{record.dataset.name} · {row} · run {record.key}" + " · stopped by a budget †" * record.truncated
     if asked.user is not None:
         yield f"user {asked.user}"
     if asked.target is not None and asked.ranks is not None:

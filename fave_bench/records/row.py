@@ -27,4 +27,4 @@ class RunRow(Row):
     run: str
     """Key of the record whose weights were used."""
     truncated: bool
-    """The run was stopped by its budget."""
+    """The run was stopped by a budget."""

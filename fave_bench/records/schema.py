@@ -20,7 +20,7 @@ Metrics = dict[str, FiniteFloat]
 """Metric (`H@10`, `N@20`, `MRR`, …) -> fraction."""
 Nested = dict[str, dict[str, Metrics]]
 """Protocol -> `validation` or `test` -> metric -> fraction."""
-StoppedBecause = Literal["converged", "epochs", "budget", "closed-form", "external"]
+StoppedBecause = Literal["converged", "epochs", "limit", "budget", "closed-form", "external"]
 
 
 class _Frozen(BaseModel):
@@ -73,8 +73,9 @@ class TrainingSummary(_Frozen):
     best_epoch: int = Field(ge=0)
     """Epoch of the weights kept, within the last stage."""
     stopped_because: StoppedBecause
-    """`converged`: validation stopped improving. `epochs`: the limit came first. `budget`: the clock did, so the
-    numbers are no verdict on the model. `closed-form`: nothing to train. `external`: another program trained it."""
+    """`converged`: validation stopped improving. `epochs`: the last pass that the preset or a study gives it came
+    first. `limit`: fewer passes were asked for, and they did. `budget`: the clock did. After these two the numbers are
+    no verdict on the model. `closed-form`: nothing to train. `external`: another program trained it."""
     seconds: FiniteFloat = Field(ge=0)
     """Spent on training steps. Looks at validation are not counted, nor time in which the process was stopped (Ctrl-Z),
     which records made before 2026-11-28 may count, nor checkpoints, which those before 2026-11-29 may."""
@@ -188,14 +189,14 @@ class Record(_Frozen):
 
     @property
     def truncated(self) -> bool:
-        """Stopped by its budget: never averaged with full runs, never given a verdict."""
-        return self.training.stopped_because == "budget"
+        """Stopped by a budget of time or of passes: never averaged with full runs, never given a verdict."""
+        return self.training.stopped_because in ("budget", "limit")
 
     @property
     def still_rising(self) -> bool:
-        """The limit of epochs came while the last look at validation was the best one."""
+        """The last pass came while the last look at validation was the best one."""
         training = self.training
-        stopped = training.stopped_because == "epochs" and training.curve
+        stopped = training.stopped_because in ("epochs", "limit") and training.curve
         return bool(stopped) and training.curve[-1].epoch == training.best_epoch
 
     @property
@@ -206,7 +207,7 @@ class Record(_Frozen):
         """
         same = {key: value for key, value in self.config.items() if key != "files"}
         training = same.get("training")
-        if isinstance(training, dict) and "time_budget" in training and not self.truncated:
+        if isinstance(training, dict) and "time_budget" in training and self.training.stopped_because != "budget":
             same["training"] = training | {"time_budget": None}
         return self.model_copy(update={"seed": 0, "config": same}).expected_key()
 

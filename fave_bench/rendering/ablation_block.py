@@ -4,7 +4,7 @@ from fave_bench.evaluation.paired import PairedDifference
 from fave_bench.evaluation.protocols import Protocol
 from fave_bench.rendering.ablation_data import Ablation, TestRanks, VariantLine
 from fave_bench.rendering.run_cells import CUT_SHORT, estimate, seeds, stopped
-from fave_bench.rendering.summary import budget
+from fave_bench.rendering.summary import allowance
 from fave_bench.rendering.table_model import NOTHING, Block, Cell, Change, Column, Number, Quantity, Text
 from fave_bench.studies.catalogue import Changes
 from fave_bench.trees import shorter
@@ -39,12 +39,11 @@ def block(ablation: Ablation, protocol: Protocol, ranks: TestRanks) -> Block:
 def title(ablation: Ablation, protocol: Protocol) -> str:
     """What all rows share."""
     sample, data = ablation.sample, ablation.sample.dataset
-    seconds = budget(sample)
     parts = [
         f"family {ablation.name}: {sample.title}, setting {sample.setting}",
         *([_in_words(ablation.family.common)] if ablation.family.common else []),
         f"{data.name}, {data.users:,} users, {data.split}",
-        *([f"at most {seconds:g} s of training a run"] if seconds else []),
+        *(f"{given} of training a run" for given in allowance(sample)),
         *(["SYNTHETIC"] if data.synthetic else []),
         f"protocol {protocol.name}",
     ]

@@ -14,8 +14,9 @@ CHANGE = (
     "many intervals one in twenty leaves out zero by chance."
 )
 CUT_SHORT = (
-    "† stopped by its time budget, or compared with a full model that was: how fast it learns, not what it is worth. "
-    "How many epochs (passes over the samples, all stages together) a budget buys depends on how busy the machine was."
+    "† stopped by a budget of time or passes, or compared with a full model that was: how fast it learns, not what it "
+    "is worth. Epochs are passes over the samples, all stages together; how many a budget of time buys depends on how "
+    "busy the machine was."
 )
 SYNTHETIC = "SYNTHETIC data were made by this program."
 

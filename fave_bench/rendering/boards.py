@@ -8,7 +8,7 @@ from fave_bench.records import Record
 from fave_bench.rendering.comparison import Comparison
 from fave_bench.rendering.printed import Overall
 from fave_bench.rendering.ranking import marks
-from fave_bench.rendering.summary import Summary, Value, budget, hurry, summarise
+from fave_bench.rendering.summary import Summary, Value, allowance, hurry, summarise
 from fave_bench.studies.catalogue import is_variation
 
 
@@ -163,8 +163,7 @@ def _labelled(title: str, summaries: list[Summary]) -> list[Line]:
 
 def _training(summary: Summary) -> tuple[str, ...]:
     """What is unusual about how the runs were trained, how long, how precisely and how looked at, in a word each."""
-    seconds = budget(summary.first) if summary.first.truncated else None
-    return (*([] if seconds is None else [f"at most {seconds:g} s"]), *hurry(summary.first))
+    return (*(allowance(summary.first) if summary.first.truncated else ()), *hurry(summary.first))
 
 
 def _name(summary: Summary) -> tuple[str, str, str, bool]:

@@ -20,7 +20,7 @@ class Comparison:
     """None where nobody ran it, or the run did not measure it."""
     run: bool
     truncated: bool
-    """Ours was stopped by its budget."""
+    """Ours was stopped by a budget."""
     mark: Mark = ""
     beats: str = ""
     """Letters of the rows that ours beats."""

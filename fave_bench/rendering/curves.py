@@ -90,7 +90,7 @@ def _passes(record: Record, looks: Sequence[Look]) -> list[float]:
     for i, look in enumerate(looks):
         passes = before + look.epoch
         last_of_stage = i + 1 == len(looks) or looks[i + 1].stage != look.stage
-        if record.truncated and last_of_stage:
+        if training.stopped_because == "budget" and last_of_stage:
             passes = min(passes, training.epochs * look.seconds / looks[-1].seconds if looks[-1].seconds else 0.0)
         found.append(max([passes, *found[-1:]]))
         before = found[-1] if last_of_stage else before
@@ -122,7 +122,7 @@ def caption(shown: Sequence[Panel]) -> str:
         (any(point.error is not None for point in seen),
          "Bar: sampling error of the users, at the look whose weights were kept."),
         (any(point.stage_ends for point in seen), "Upright stroke: a training stage ends, the next begins."),
-        (any(curve.record.truncated for curve in runs), "Hollow: stopped by a time budget, no verdict on the model."),
+        (any(curve.record.truncated for curve in runs), "Hollow: stopped by a budget, no verdict on the model."),
         (several, "Lines of one name are seeds."),
     ]  # fmt: skip
     return " ".join(sentence for needed, sentence in said if needed)

@@ -41,7 +41,7 @@ def caption(shown: Sequence[SweepPanel], protocol: str) -> str:
         (not several, "Bars: sampling error of the users, one seed."),
         (True, "All points rank the same users, so their differences are surer than the bars."),
         (any(panel.optimum is not None for panel in shown), "Dotted line: the optimum that the paper marks."),
-        (any(point.truncated for point in points), "Hollow: stopped by a time budget, so how fast it learns."),
+        (any(point.truncated for point in points), "Hollow: stopped by a budget, so how fast it learns."),
         (True, "The vertical axes do not start at zero."),
     ]  # fmt: skip
     return " ".join(sentence for needed, sentence in said if needed)

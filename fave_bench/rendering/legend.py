@@ -20,7 +20,7 @@ VERDICT = (
     "reproduced means |d| ≤ 1.96 s; otherwise ours is higher or lower. The printed value's own sampling error is "
     "unknown: it comes from the same test users, in another run."
 )
-CUT_SHORT = "† stopped by its time budget: no verdict, no mark, never averaged with full runs."
+CUT_SHORT = "† stopped by a budget of time or passes: no verdict, no mark, never averaged with full runs."
 IMPOSSIBLE = "‡ the papers' hit rates and NDCGs for this model (cut-offs 5, 10, 20) cannot all come from one run."
 EXTERNAL = (
     "External: another program trained it, and it was ranked here from its scores or weights; – is a metric that its "

@@ -120,7 +120,7 @@ class PairedComparison:
                    "difference, in points, that these users show in 80 % of tests at the 5 % level."),
             (True, f"Protocol {self.protocol.name}, version {self.protocol.version}: {self.protocol.description}."),
             (any(line.truncated for line in lines),
-             "† stopped by its time budget: compared as it stands, which is no verdict on the model."),
+             "† stopped by a budget: compared as it stands, which is no verdict on the model."),
             (self.board.synthetic, "SYNTHETIC data were made by this program."),
         ]  # fmt: skip
         return tuple(sentence for needed, sentence in said if needed)
@@ -134,7 +134,7 @@ COLUMNS = (
 
 
 def name(line: Line) -> str:
-    """A line in words: title, setting, variant, and † where its budget stopped it."""
+    """A line in words: title, setting, variant, and † where a budget stopped it."""
     assert line.summary
     words = ", ".join(filter(None, (line.title, line.summary.first.setting, line.label)))
     return words + " †" * line.truncated

@@ -49,7 +49,7 @@ def caption(shown: Sequence[Panel], *, protocol: str, execution: Execution) -> s
          "Lines join one model's numbers of sampler steps; the large marker is its own number."),
         (any(panel.front for panel in shown), "Stepped line: the Pareto front; the shade below it is beaten by "
          "something at least as fast and as accurate."),
-        (bool(cut), f"Hollow, and no part of the front: stopped by a time budget ({', '.join(cut)})."),
+        (bool(cut), f"Hollow, and no part of the front: stopped by a budget ({', '.join(cut)})."),
         (bool(elsewhere), f"Timed on generated data of the same size: {', '.join(elsewhere)}."),
         (bool(untimed), f"Ranked but not timed in this execution: {', '.join(untimed)}."),
     ]  # fmt: skip

@@ -28,7 +28,7 @@ POPULARITY = (
     "Target popularity: the head are the most popular items that hold a third of all training actions, mid the next "
     "third, the tail all others; the ranges are the training actions of the groups' targets."
 )
-CUT_SHORT = "† stopped by its time budget: no verdict on the model."
+CUT_SHORT = "† stopped by a budget: no verdict on the model."
 SYNTHETIC = "SYNTHETIC data were made by this program."
 
 

@@ -128,6 +128,14 @@ def budget(record: Record) -> float | None:
     return float(seconds) if isinstance(seconds, int | float) else None
 
 
+def allowance(record: Record) -> list[str]:
+    """The budget of a run: the passes that were its limit, else the seconds that it might take; none is no budget."""
+    seconds, passes = budget(record), record.training.epochs
+    if record.training.stopped_because == "limit":
+        return [f"at most {passes:g} epoch{'s' * (passes != 1)}"]
+    return [] if seconds is None else [f"at most {seconds:g} s"]
+
+
 def hurry(record: Record) -> list[str]:
     """How training was made faster at a price: precision if not fp32, sampler steps at looks if not the model's own."""
     training = record.config.get("training")

@@ -1,6 +1,7 @@
 """What Table 1 holds of a dataset: everything, what got a verdict and why, and what did not run to its end."""
 
 from fave_bench.rendering import causes
+from fave_bench.rendering.blocks.one_run import ENDS
 from fave_bench.rendering.blocks.words import METRICS, ORDER, numbers, require_dataset, spaced
 from fave_bench.rendering.boards import Board, Line, boards
 from fave_bench.rendering.comparison import Comparison
@@ -50,7 +51,7 @@ def unfinished(contents: Contents, dataset: str) -> str:
     board = _board(contents, dataset)
     full = {_name(line) for line in board.run_lines if not line.truncated}
     lines = [
-        f"- {_name(line)}: {line.summary.epochs:.3g} epochs, stopped by its budget"
+        f"- {_name(line)}: {line.summary.epochs:.3g} epochs, {ENDS[line.summary.first.training.stopped_because]}"
         for line in board.run_lines
         if line.truncated and line.summary and _name(line) not in full
     ]

@@ -11,8 +11,8 @@ from fave_bench.rendering.markdown import escape
 from fave_bench.rendering.summary import hurry
 
 ENDS = {
-    "converged": "converged", "epochs": "as many as it was given", "budget": "stopped by its budget",
-    "closed-form": "closed form", "external": "another program's",
+    "converged": "converged", "epochs": "as many as it was given", "limit": "stopped by a limit of passes",
+    "budget": "stopped by its budget", "closed-form": "closed form", "external": "another program's",
 }  # fmt: skip
 ROUND = {digit * 10**power for digit in (1, 2, 5) for power in range(5)}
 """Passes whose looks are shown: 1, 2, 5, 10, 20, 50, …"""
