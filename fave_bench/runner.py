@@ -359,7 +359,7 @@ class Run:
                 "environment": describe(self.device)
                 | {"compiled_step": self.spec.compiled, "processes": self.world.size, "jobs": self.jobs},
                 "diversity": diversity,
-                "notes": [QUICK_NOTE] * (self.spec.quick and model.samples != "none") + _sharing(outcome),
+                "notes": [QUICK_NOTE] * self.plan.tuned + _sharing(outcome),
             }
         )
 

@@ -53,6 +53,11 @@ def test_quick_tuning_is_laid_over_the_preset_and_below_the_user():
     assert asked.training.batch_size == 100
 
 
+@pytest.mark.parametrize(("model", "tuned"), [("fave", True), ("sasrec", False)])
+def test_a_plan_tells_whether_the_preset_has_a_quick_tuning_of_it(model, tuned):
+    assert [presets.plan("ml-100k", model, None, None, {}, quick=q).tuned for q in (False, True)] == [False, tuned]
+
+
 def test_limits_touch_every_stage_and_nothing_else():
     plan = presets.plan("ml-100k", "fave", "released", None, {})
     limited = plan.limited(epochs=3, time_budget=5)

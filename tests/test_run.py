@@ -87,6 +87,13 @@ def test_a_run_that_fewer_passes_than_usual_stopped_is_marked(base, tmp_path, mo
     assert ("†" in (out / "overall.md").read_text()) == record.truncated
 
 
+@pytest.mark.parametrize(("model", "notes"), [("fmrec", 1), ("sasrec", 0)])
+def test_a_record_says_that_it_was_tuned_to_be_quick_where_its_preset_has_such_a_tuning(base, tmp_path, model, notes):
+    assert ending(run.main, [*base, "--model", model, "--quick", "--time-budget", "1e-6"]) == 0
+    (record,) = Store(tmp_path / "results").records()
+    assert len([note for note in record.notes if "short budget" in note]) == notes
+
+
 SAMPLED = ["--model", "fmrec", "--set", "model.width=8", "--set", "model.decoder=[8]", "--set", "model.steps=3"]
 
 

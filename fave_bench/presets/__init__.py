@@ -74,6 +74,8 @@ class Plan:
     training: Training
     changes: Tree = field(default_factory=dict)
     """Dotted key -> value of what the overrides change, as validated; to say what the preset says changes nothing."""
+    tuned: bool = False
+    """Whether the preset's tuning for short budgets is in it."""
     shortened: frozenset[str] = frozenset()
     """Stages with fewer epochs than the preset gives them, where it is not a study that asks for just so many."""
 
@@ -135,10 +137,9 @@ def plan(
         if variant not in variants:
             raise unknown(f"variant of {model}", variant, variants)
         layers.append(variants[variant])
-    if quick:
-        layers.append(tree.get("quick", {}))
-    merged = overlay(*layers)
-    found = _resolved(dataset, model, setting, variant, laid_over(merged, overrides))
+    tuning = tree.get("quick", {}) if quick else {}
+    merged = overlay(*layers, tuning)
+    found = replace(_resolved(dataset, model, setting, variant, laid_over(merged, overrides)), tuned=bool(tuning))
     if not overrides:
         return found
     usual = _resolved(dataset, model, setting, variant, merged)
