@@ -211,13 +211,24 @@ class Run:
         """The ends of stages that this run, trained on that kind of device, may share with others."""
         return self._ends(store, self.kind(self.plan.model_config, self.sequences.num_items), device)
 
-    def _made(self, store: Store, interrupted: Callable[[], bool], share_stages: bool) -> Record:
+    def _caution(self) -> None:
+        """Say what a user may not expect of the run."""
+        name, data = self.spec.dataset, self.sequences
+        if dataset_facts(name, data, self.spec.split)["other_data"]:
+            say_once(
+                f"{name}: {data.source} holds {data.num_users:,} users and {data.num_items:,} items, so it is not the "
+                f"papers' {name}, and nothing printed will be compared with it; data of your own may have any name",
+                data.fingerprint,
+            )
         if self.kind.samples != "none" and self.plan.training.precision == "bf16" and not has_bf16(self.device):
             say_once(
                 f"{self}: {device_name(self.device)} has no instructions for bf16, so this will be slow; "
                 "--precision fp32 is another run, and a faster one",
                 "bf16",
             )
+
+    def _made(self, store: Store, interrupted: Callable[[], bool], share_stages: bool) -> Record:
+        self._caution()
         spaces = shared_spaces(self.sequences, self.split, self.given.genres)  # before training, as it reads a file
         model = self._model()
         ends = self._ends(store, model, self.device) if share_stages else None

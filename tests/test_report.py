@@ -226,6 +226,15 @@ def test_a_lead_holds_fails_or_cannot_be_told() -> None:
         assert {metric: claim.verdict for metric, claim in found.items()} == dict.fromkeys(PRINTED, expected), found
 
 
+def test_nothing_is_said_of_other_data_under_a_printed_name() -> None:
+    other = run_of("Beta", 400, fingerprint="f" * 64)
+    other = other.model_copy(update={"dataset": other.dataset.model_copy(update={"other_data": True})})
+    found = judged(papers("Alpha", "Beta"), run_of("Alpha", 300), run_of("Beta", 100), other)
+    assert {claim.verdict for claim in found.values()} == {"holds"}
+    rows = [row for row in overall([other], papers("Alpha", "Beta")).rows if row["ours_mean"] is not None]
+    assert rows and {(row["paper_value"], row["verdict"]) for row in rows} == {(None, None)}
+
+
 def test_a_reason_names_the_rival_and_who_is_missing() -> None:
     found = judged(papers("Alpha", "Beta", "Gamma"), run_of("Alpha", 300), run_of("Beta", 100))["H@20"]
     assert "Beta 25.00\u00a0%" in found.because and "not run to the end: Gamma" in found.because

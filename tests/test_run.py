@@ -143,6 +143,18 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(base, tmp_path, capsys, ex
     assert not list((tmp_path / "results").rglob("*.json"))
 
 
+def test_other_data_under_a_printed_name_are_compared_with_nothing_printed(csv, tmp_path, capsys):
+    results, out = tmp_path / "results", tmp_path / "tables"
+    where = ["--dataset", "ml-100k", "--from", str(csv), "--results", str(results)]
+    assert ending(run.main, [*where, "--model", "sasrec", *SMALL]) == 0
+    assert "mine.csv (CSV or TSV table) holds 60 users and 25 items, so it is not" in capsys.readouterr().err
+    assert next(Store(results).records()).dataset.other_data
+    assert ending(table.main, ["--name", "overall", "--results", str(results), "--out", str(out)]) == 0
+    rows = json.loads((out / "overall.json").read_text())["rows"]
+    assert {row["paper_value"] for row in rows if row["dataset"] == "ml-100k"} == {None}
+    assert "not the papers' data" in (out / "overall.md").read_text()
+
+
 def test_an_unknown_dataset_is_one_sentence(tmp_path, capsys):
     arguments = ["--dataset", "beuaty", "--model", "popularity", "--results", str(tmp_path)]
     assert ending(run.main, arguments) == 2

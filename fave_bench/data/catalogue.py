@@ -20,6 +20,10 @@ class Download:
     """The SHA-1 by which git knows the file, where it was seen in a repository and no SHA-256 is known."""
 
 
+NEARLY = 1.5
+"""A rule that was never published, or is read otherwise, changes a count by a smaller factor."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One dataset. Counts are those the papers print (dataset_statistics.csv); None where they print none."""
@@ -47,6 +51,11 @@ class Entry:
     """That of the public sequences behind the papers' tables, where they could be had."""
     note: str = ""
     synthetic: bool = False
+
+    def fits(self, users: int, items: int, actions: int) -> bool:
+        """Whether data of these counts can be those that papers print numbers for under this name."""
+        printed = ((self.users, users), (self.items, items), (self.actions, actions))
+        return all(theirs is None or theirs / NEARLY <= ours <= theirs * NEARLY for theirs, ours in printed)
 
 
 FIVE_CORE = Rule(min_user=5, min_item=5)

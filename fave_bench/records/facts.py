@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from fave_bench.data import catalogue
 from fave_bench.data.sequences import Sequences
 from fave_bench.evaluation.metrics import ByProtocol, errors_of, metrics_of
 from fave_bench.evaluation.phase_ranks import PhaseRanks
@@ -19,16 +20,17 @@ def list_length(phase: str) -> int:
 
 def dataset_facts(name: str, sequences: Sequences, split: str) -> dict[str, Any]:
     """What a record says of its data."""
+    counts = {"users": sequences.num_users, "items": sequences.num_items, "actions": sequences.num_actions}
+    known = catalogue.entries().get(name)
     return {
         "name": name,
         "source": sequences.source,
         "fingerprint": sequences.fingerprint,
-        "users": sequences.num_users,
-        "items": sequences.num_items,
-        "actions": sequences.num_actions,
+        **counts,
         "synthetic": sequences.synthetic,
         "oracle": sequences.oracle,
         "split": split,
+        "other_data": known is not None and not known.fits(**counts),
     }
 
 

@@ -48,6 +48,8 @@ class Dataset(_Frozen):
     """Made by a generator here, and marked so in every rendering."""
     oracle: Metrics = {}
     """Best test metrics any model can expect, where the generator knows them."""
+    other_data: bool = False
+    """Far from what papers print numbers for under this name, so that nothing printed is compared with it."""
 
 
 class Look(_Frozen):

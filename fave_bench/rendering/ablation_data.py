@@ -49,7 +49,8 @@ class Ablation:
 
     def paper(self, line: VariantLine, metric: str) -> float | None:
         """The printed number, in percent."""
-        return self.printed.get((line.name, self.sample.dataset.name, metric))
+        data = self.sample.dataset
+        return None if data.other_data else self.printed.get((line.name, data.name, metric))
 
     def paper_change(self, line: VariantLine, metric: str) -> float | None:
         """Printed minus what is printed for the full model."""

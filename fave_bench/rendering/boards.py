@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from fave_bench.records import Record
 from fave_bench.rendering.comparison import Comparison
-from fave_bench.rendering.printed import Overall
+from fave_bench.rendering.printed import Overall, Printed
 from fave_bench.rendering.ranking import marks
 from fave_bench.rendering.summary import Summary, Value, allowance, hurry, summarise
 from fave_bench.studies.catalogue import is_variation
@@ -75,9 +75,14 @@ class Board:
         return self.sample is not None and self.sample.dataset.synthetic
 
     @property
-    def leave_one_out(self) -> bool:
-        """Whether papers print numbers for this split."""
-        return self.sample is None or self.sample.dataset.split == "leave-one-out"
+    def as_printed(self) -> bool:
+        """Whether papers print numbers for these data, split in this way."""
+        data = self.sample.dataset if self.sample else None
+        return data is None or (data.split == "leave-one-out" and not data.other_data)
+
+    def printed(self, papers: Overall, line: Line, metric: str) -> Printed | None:
+        """What a paper prints for the line's model."""
+        return papers.get(line.title, self.dataset, metric) if self.as_printed else None
 
     @property
     def oracle(self) -> dict[str, float]:
@@ -92,8 +97,8 @@ class Board:
         places = marks([value.mean if value else None for value in full])
         return [
             Comparison(
-                printed=papers.get(line.title, self.dataset, metric) if self.leave_one_out else None,
-                impossible=papers.impossible(line.title, self.dataset),
+                printed=self.printed(papers, line, metric),
+                impossible=self.as_printed and papers.impossible(line.title, self.dataset),
                 ours=value,
                 run=line.summary is not None,
                 truncated=line.truncated,
@@ -134,13 +139,14 @@ def _lines(records: list[Record], printed: Overall, dataset: str) -> tuple[Line,
 
     On a dataset the papers report, a model of theirs that nobody ran has a line as well.
     """
+    expected = dataset in printed.datasets and not any(record.dataset.other_data for record in records)
     by_title: dict[str, list[Summary]] = {}
     for summary in summarise(records):
         by_title.setdefault(summary.first.title, []).append(summary)
     lines: list[Line] = []
     for title in printed.models:
         summaries = by_title.pop(title, [])
-        absent = [Line(title, None)] if dataset in printed.datasets else []
+        absent = [Line(title, None)] if expected else []
         lines += _labelled(title, summaries) or absent
     for title in sorted(by_title, key=lambda title: (by_title[title][0].stopped_because != "closed-form", title)):
         lines += _labelled(title, by_title[title])

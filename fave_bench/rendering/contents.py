@@ -22,7 +22,12 @@ class Contents:
     """What people found out about rows."""
 
     def rows(self, table: str, **wanted: Scalar) -> Iterator[dict[str, Scalar]]:
-        """The flat rows of the table of that name in which every column `wanted` has its value; none without it."""
+        """The flat rows of the table of that name in which every column `wanted` has its value; none without it.
+
+        Rows of other data than those that go by their name in papers are left out: no claim is about them.
+        """
+        others = {record.dataset.fingerprint for record in self.records if record.dataset.other_data}
         for found in self.tables:
             if found.name == table:
-                yield from (row for row in found.rows if all(row[key] == value for key, value in wanted.items()))
+                rows = (row for row in found.rows if row.get("fingerprint") not in others)
+                yield from (row for row in rows if all(row[key] == value for key, value in wanted.items()))

@@ -39,8 +39,8 @@ def shared_spaces(board: Board) -> tuple[str, ...]:
 
 
 def printed(line: Line, board: Board, papers: PrintedDiversity, metric: str) -> float | None:
-    """The paper's number, for the split that it has."""
-    return papers.get((line.title, board.dataset, metric)) if board.leave_one_out else None
+    """The paper's number, where it is of such data, split in this way."""
+    return papers.get((line.title, board.dataset, metric)) if board.as_printed else None
 
 
 def _compared(measures: tuple[Measure, ...]) -> list[Column]:

@@ -45,7 +45,7 @@ def legend(protocols: list[Protocol], shown: list[Board], papers: Overall, *, st
         (True, VERDICT),
         (any(line.letter for line in lines), LETTERS),
         (any(line.truncated for line in lines), CUT_SHORT),
-        (any(papers.impossible(line.title, board.dataset) for board in shown for line in board.lines), IMPOSSIBLE),
+        (any(papers.impossible(line.title, b.dataset) for b in shown if b.as_printed for line in b.lines), IMPOSSIBLE),
         (any(line.external for line in lines), EXTERNAL),
         (any(board.synthetic for board in shown), SYNTHETIC),
         (studies, STUDIES),

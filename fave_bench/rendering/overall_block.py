@@ -33,6 +33,7 @@ def title(board: Board, *more: str) -> str:
     if board.sample:
         data = board.sample.dataset
         parts.append(f"{data.users:,} users, {data.items:,} items, {data.split}, data {data.fingerprint[:8]}")
+        parts += ["not the papers' data"] * data.other_data
     if board.synthetic:
         parts.append("SYNTHETIC")
     return " · ".join([*parts, *more])

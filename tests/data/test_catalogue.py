@@ -33,6 +33,13 @@ def test_counts_are_those_that_the_papers_print() -> None:
         assert entry.publisher.startswith("https://") and not entry.synthetic
 
 
+def test_other_readings_of_a_rule_fit_and_other_data_do_not() -> None:
+    beauty = catalogue.get("beauty")
+    assert beauty.fits(22_363, 12_101, 198_502) and beauty.fits(16_000, 9_000, 290_000)
+    assert not beauty.fits(14_000, 12_101, 198_502) and not beauty.fits(22_363, 12_101, 300_000)
+    assert catalogue.get("demo").fits(1, 1, 1)  # of which no paper prints anything
+
+
 def test_every_download_is_verified_and_every_set_is_real_or_generated() -> None:
     for name in catalogue.names():
         entry = catalogue.get(name)

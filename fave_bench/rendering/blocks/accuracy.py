@@ -18,7 +18,7 @@ def headline(contents: Contents, dataset: str) -> str:
     board, papers = _board(contents, dataset), read_overall()
     rows = []
     for line in board.run_lines:
-        printed = papers.get(line.title, dataset, "H@20")
+        printed = board.printed(papers, line, "H@20")
         values = [line.value(protocol, metric) for protocol, metric in ORDER]
         rows.append([_name(line), f"{printed.percent:.2f}" if printed else "–", *map(_value, values)])
     return numbers(["model", "paper H@20 ↑", *(f"{metric} ↑ {protocol}" for protocol, metric in ORDER)], rows)
