@@ -73,6 +73,14 @@ def test_what_is_drawn_is_what_is_written() -> None:
     assert "Hollow: trained until a budget, no verdict on the model (Flow paper)." in found.caption
 
 
+def test_long_names_beside_the_panels_stay_inside_the_picture() -> None:
+    long = make_record(**FLOW, variant="fixed,window=200,key_mask=on")
+    figure = steps.picture(shown([long], again(long, 1, 0.4, 0.2))).draw()
+    figure.canvas.draw()
+    right = max(text.get_window_extent().x1 for axes in figure.axes for text in axes.texts)
+    assert right <= figure.bbox.x1
+
+
 def test_seeds_are_averaged_and_their_deviation_is_the_bar() -> None:
     seeds = [make_record(**FLOW, seed=seed) for seed in range(2)]
     panels = shown(seeds, *(again(record, 1, 0.1 * (1 + record.seed), 0.1) for record in seeds))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from fave_bench.rendering.labels import Label, column
+from fave_bench.rendering.labels import Label, column, room
 from fave_bench.rendering.plotting import Style, heading, panels, styles
 
 if TYPE_CHECKING:
@@ -13,14 +13,12 @@ if TYPE_CHECKING:
     from fave_bench.rendering.curves import Curve, Panel
 
 Axis = Literal["passes", "seconds"]
-INCHES_A_LETTER = 0.058
-"""Of the names beside the axes."""
 WORDS: dict[Axis, str] = {"passes": "passes over the training samples", "seconds": "seconds of training"}
 
 
 def draw(shown: "Sequence[Panel]", words: str) -> "Figure":
     looks = styles((curve.record.title, curve.name) for panel in shown for curve in panel.curves)
-    names = max(len(name) for _, name in looks) * INCHES_A_LETTER + 0.2
+    names = room(name for _, name in looks)
     figure, all_axes = panels(2 * len(shown), words, width=3.05 + names, height=3.3, margins=(0.45, names, 0.55, 0.45))
     for i, panel in enumerate(shown):
         for axes, axis in zip(all_axes[2 * i : 2 * i + 2], WORDS, strict=True):

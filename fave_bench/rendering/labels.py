@@ -1,6 +1,6 @@
 """Words beside points, so that a figure needs no legend: each goes where it covers the least."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
@@ -16,6 +16,8 @@ ANGLES = (0, 180, 90, 270, 45, 135, 315, 225, 20, 160, 340, 200)
 """Degrees, in order of preference."""
 LEADER = 14.0
 """Points of distance from which a thin line joins a label to what it names."""
+INCHES_A_LETTER = 0.058
+"""At 7 points."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,11 @@ def column(axes: "Axes", labels: Sequence[Label]) -> None:
                 "relpos": (0, 0.5),  # to the word's left edge: the middle is behind other words
             },
         )  # fmt: skip
+
+
+def room(names: Iterable[str]) -> float:
+    """Inches beside axes in which `column` can write the longest of them at 7 points."""
+    return max(map(len, names), default=0) * INCHES_A_LETTER + 0.2
 
 
 def apart(heights: Sequence[float], gap: float) -> list[float]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fave_bench.rendering.labels import Label, column
+from fave_bench.rendering.labels import Label, column, room
 from fave_bench.rendering.plotting import Style, heading, panels, styles
 
 if TYPE_CHECKING:
@@ -17,8 +17,9 @@ APART = 0.07
 
 
 def draw(shown: "Sequence[Panel]", words: str) -> "Figure":
-    figure, all_axes = panels(len(shown), words, width=4.1, height=3.1, margins=(0.5, 1.25, 0.55, 0.45))
     looks = styles((curve.record.title, curve.name) for panel in shown for curve in panel.curves)
+    beside = room(name for _, name in looks)
+    figure, all_axes = panels(len(shown), words, width=2.85 + beside, height=3.1, margins=(0.5, beside, 0.55, 0.45))
     for axes, panel in zip(all_axes, shown, strict=True):
         _frame(axes, panel)
         places = [_places(curve, i - (len(panel.curves) - 1) / 2) for i, curve in enumerate(panel.curves)]
