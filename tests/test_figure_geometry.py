@@ -105,7 +105,7 @@ def test_the_words_tell_how_many_how_laid_out_and_which_were_cut_short() -> None
     walks, starts = pictures()
     for found in (walks, starts):
         assert "perplexity 1.6, seed 0" in found.caption and "over 5 test users" in found.caption
-        assert "† trained until a budget" in found.caption
+        assert "† stopped by a budget" in found.caption
         titles = [text.get_text() for axes in found.draw().axes for text in axes.texts]
         assert "toy · Cut †" in titles and "toy · SASRec" in titles
     assert "Of long ways some states are left out." in walks.caption

@@ -70,7 +70,7 @@ def test_what_is_drawn_is_what_is_written() -> None:
     ]
     assert [metric for metric, _ in sorted(drawn)] == [metric for metric, _ in written]
     assert [y for _, y in sorted(drawn)] == pytest.approx([value for _, value in written], abs=1e-5)
-    assert "Hollow: trained until a budget, no verdict on the model (Flow paper)." in found.caption
+    assert "Hollow: stopped by a budget, no verdict on the model (Flow paper)." in found.caption
 
 
 def test_long_names_beside_the_panels_stay_inside_the_picture() -> None:

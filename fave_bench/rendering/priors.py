@@ -44,7 +44,7 @@ def caption(shown: Sequence[Shown[PriorsRow]]) -> str:
                f"random (ring), median and quartiles over {' or '.join(map(str, users))} test users, vectors "
                "L2-normalised: 0 is the same direction, √2 (grey) a right angle. Percent: users whose target is the "
                f"nearer of the two; chance is 50 ± {chance:.0f}. Bold: the prior the run was trained and ranked with."),
-        (any(run.record.truncated for run in shown), "† trained until a budget: no verdict on the model."),
+        (any(run.record.truncated for run in shown), "† stopped by a budget: no verdict on the model."),
     ]  # fmt: skip
     return " ".join(sentence for needed, sentence in said if needed)
 

@@ -86,7 +86,7 @@ def caption(shown: Sequence[Panel]) -> str:
         (True, "Bars: standard deviation over seeds, or the sampling error of the users where there is one seed. The "
                "users and their noise are the same at every number, so along a line differences are surer than that. "
                "Lines are drawn a little apart."),
-        (bool(cut), f"Hollow: trained until a budget, no verdict on the model ({', '.join(cut)})."),
+        (bool(cut), f"Hollow: stopped by a budget, no verdict on the model ({', '.join(cut)})."),
     ]  # fmt: skip
     return " ".join(sentence for needed, sentence in said if needed)
 

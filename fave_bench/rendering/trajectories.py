@@ -46,7 +46,7 @@ def caption(shown: Sequence[Shown[TrajectoriesRow]]) -> str:
                f"random (dashed), median and quartiles over {' or '.join(map(str, users))} test users, vectors "
                "L2-normalised: 0 is the same direction, √2 (grey) a right angle. Path ÷ displacement: over the same "
                "users, of the vectors as they are; 1 is straight, and a single step always is."),
-        (any(run.record.truncated for run in shown), "† trained until a budget: no verdict on the model."),
+        (any(run.record.truncated for run in shown), "† stopped by a budget: no verdict on the model."),
     ]  # fmt: skip
     return " ".join(sentence for needed, sentence in said if needed)
 
