@@ -10,7 +10,7 @@ from fave_bench import launcher
 from fave_bench.cli import Parser, add_device, add_json, add_results, entry, say
 from fave_bench.engines import Engine, add_engine, chosen
 from fave_bench.errors import BenchError, UsageError
-from fave_bench.worklist import add_look_steps, add_precision
+from fave_bench.worklist import add_epochs, add_look_steps, add_precision
 
 if TYPE_CHECKING:
     from fave_bench.distributed import World
@@ -31,10 +31,7 @@ def parser() -> Parser:
     p.add_argument("--variant", metavar="NAME", help="a variant of the preset, such as ce for sasrec")
     p.add_argument("--seed", type=int, metavar="N", help="default: 0")
     p.add_argument("--split", metavar="NAME", help="leave-one-out (default) or temporal")
-    p.add_argument(
-        "--epochs", type=int, metavar="N",
-        help="at most N epochs in every training stage; fewer than usual mark the run",
-    )  # fmt: skip
+    add_epochs(p)
     p.add_argument("--time-budget", type=float, metavar="SECONDS", help="stop training after this long; marks the run")
     p.add_argument("--quick", action="store_true", help="the preset's tuning for short budgets, as profile quick uses")
     p.add_argument("--compile", action="store_true", help="compile the training step: minutes to begin, faster after")

@@ -127,6 +127,11 @@ class Run:
         return f"{self.spec.dataset} {self.spec.model} {row} seed {self.spec.seed}"
 
     @cached_property
+    def dataset(self) -> dict[str, Any]:
+        """What the record says of the data."""
+        return dataset_facts(self.spec.dataset, self.sequences, self.spec.split)
+
+    @cached_property
     def given(self) -> Given:
         """What this run takes from files; BenchError for a list of genres that cannot be read."""
         return self._given or Given(self.sequences, genre_matrix(self.sequences, self.spec.source))
@@ -214,7 +219,7 @@ class Run:
     def _caution(self) -> None:
         """Say what a user may not expect of the run."""
         name, data = self.spec.dataset, self.sequences
-        if dataset_facts(name, data, self.spec.split)["other_data"]:
+        if self.dataset["other_data"]:
             say_once(
                 f"{name}: {data.source} holds {data.num_users:,} users and {data.num_items:,} items, so it is not the "
                 f"papers' {name}, and nothing printed will be compared with it; data of your own may have any name",
@@ -347,7 +352,7 @@ class Run:
             accuracy_facts(ranks)
             | {
                 "key": self.key,
-                "dataset": dataset_facts(self.spec.dataset, self.sequences, self.spec.split),
+                "dataset": self.dataset,
                 "model": self.spec.model,
                 "title": model.title or self.spec.model,
                 "setting": self.plan.setting,

@@ -45,6 +45,15 @@ def add_speed(parser: argparse.ArgumentParser) -> None:
     add_look_steps(parser)
 
 
+def add_epochs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help="at most N epochs in every training stage; fewer than usual mark the run",
+    )
+
+
 def add_precision(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
@@ -75,10 +84,7 @@ def add_study(parser: argparse.ArgumentParser) -> None:
     """The options of a study: several runs that one table or figure compares."""
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="default: 0")
     parser.add_argument("--quick", action="store_true", help="the presets' tuning for short budgets")
-    parser.add_argument(
-        "--epochs", type=int, metavar="N",
-        help="at most N epochs in every training stage; fewer than usual mark the run",
-    )  # fmt: skip
+    add_epochs(parser)
     add_limits(parser)
     add_speed(parser)
     add_pack(parser)

@@ -59,7 +59,7 @@ def test_in_its_own_number_of_steps_a_run_has_the_metrics_of_its_record(flow: Pa
     recorded = {protocol: phases["test"] for protocol, phases in record.metrics.items()}
     assert rows[0].metrics == recorded
     assert rows[0].standard_errors == {name: phases["test"] for name, phases in record.standard_errors.items()}
-    assert {(row.run, row.setting, row.truncated) for row in rows} == {(record.key, "released", record.truncated)}
+    assert {(row.run, row.setting, row.truncated) for row in rows} == {(record.key, "released", True)}
     sequences = data.load("mine")
     model = restore(store, record, sequences, CPU)
     assert isinstance(model, GenerativeRecommender)
