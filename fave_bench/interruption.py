@@ -13,6 +13,8 @@ from typing import Any
 
 from fave_bench.working_time import working_time
 
+ASKS_TO_STOP = (signal.SIGINT, signal.SIGTERM)
+
 
 class Interruption:
     """While entered, remembers the first signal instead of dying of it. Call it to ask whether to stop."""
@@ -32,7 +34,7 @@ class Interruption:
         return 128 + self.signal if self.signal is not None else 0
 
     def __enter__(self) -> "Interruption":
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ASKS_TO_STOP:
             self._previous[number] = signal.signal(number, self._note)
         self._previous[signal.SIGCONT] = signal.signal(signal.SIGCONT, working_time.go_on)
         return self
@@ -40,15 +42,15 @@ class Interruption:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._restore()
+        self._restore(*self._previous)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal = number
-        self._restore()
+        self._restore(*ASKS_TO_STOP)  # SIGCONT may come with it, as from `timeout`, and is still ours
 
-    def _restore(self) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+    def _restore(self, *numbers: int) -> None:
+        for number in numbers:
+            signal.signal(number, self._previous[number])
 
 
 @contextmanager

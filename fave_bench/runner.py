@@ -336,8 +336,8 @@ class Run:
     def _why_it_ended(self, outcome: Outcome) -> StoppedBecause:
         """As training says, but that fewer passes than usual are a limit, whatever became of a later stage."""
         given = {name: self.plan.training.stages[name].epochs for name in self.plan.shortened}
-        limited = any(look["epoch"] == given.get(look["stage"]) for look in outcome.curve)
-        return "limit" if limited and outcome.stopped_because != "budget" else outcome.stopped_because
+        limited = not outcome.epochs or any(look["epoch"] == given.get(look["stage"]) for look in outcome.curve)
+        return "limit" if limited and outcome.stopped_because in ("converged", "epochs") else outcome.stopped_because
 
     def _record(
         self,

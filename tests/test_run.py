@@ -70,6 +70,7 @@ SHORT_THEN_WHOLE = [
     ("model", "asked", "why"),
     [
         ("sasrec", ["--epochs", "1"], "limit"),
+        ("sasrec", ["--epochs", "0"], "limit"),
         ("sasrec", ["--set", f"{STAGES}.train.epochs=1"], "limit"),
         ("sasrec", ["--epochs", "50", "--set", f"{STAGES}.train.learning_rate=1e-12"], "converged"),
         ("fave", [part for change in SHORT_THEN_WHOLE for part in ("--set", change)], "limit"),

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -40,3 +41,18 @@ def test_going_on_is_noticed_while_a_run_may_be_interrupted_and_not_after(now):
         os.kill(os.getpid(), signal.SIGCONT)  # Python's handler has run when this returns
         assert working_time() == began
     assert signal.getsignal(signal.SIGCONT) is signal.SIG_DFL
+
+
+def test_stopping_and_going_on_may_be_asked_at_once(monkeypatch):
+    """As the command `timeout` does."""
+    lost = []
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+    both = {signal.SIGTERM, signal.SIGCONT}
+    with Interruption() as interruption:
+        signal.pthread_sigmask(signal.SIG_BLOCK, both)
+        for number in both:
+            os.kill(os.getpid(), number)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
+        assert interruption.signal == signal.SIGTERM
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, "a second one ends at once"
+    assert lost == []
