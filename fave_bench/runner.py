@@ -35,7 +35,7 @@ from fave_bench.models import registry
 from fave_bench.models.contract import GenerativeRecommender, Recommender, parameter_count
 from fave_bench.randomness import seed_of
 from fave_bench.records import Record, Store, key_of
-from fave_bench.records.facts import accuracy_facts, dataset_facts, list_length
+from fave_bench.records.facts import accuracy_facts, dataset_facts, list_length, say_where_other
 from fave_bench.records.run_file import RECORD, dumps, read
 from fave_bench.records.schema import StoppedBecause
 from fave_bench.spec import Spec
@@ -218,13 +218,7 @@ class Run:
 
     def _caution(self) -> None:
         """Say what a user may not expect of the run."""
-        name, data = self.spec.dataset, self.sequences
-        if self.dataset["other_data"]:
-            say_once(
-                f"{name}: {data.source} holds {data.num_users:,} users and {data.num_items:,} items, so it is not the "
-                f"papers' {name}, and nothing printed will be compared with it; data of your own may have any name",
-                data.fingerprint,
-            )
+        say_where_other(self.dataset)
         if self.kind.samples != "none" and self.plan.training.precision == "bf16" and not has_bf16(self.device):
             say_once(
                 f"{self}: {device_name(self.device)} has no instructions for bf16, so this will be slow; "

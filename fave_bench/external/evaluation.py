@@ -22,7 +22,7 @@ from fave_bench.external.names import slug_of
 from fave_bench.files import sha256
 from fave_bench.locking import alone
 from fave_bench.records import Record, Store, key_of
-from fave_bench.records.facts import LIST_LENGTH, accuracy_facts, dataset_facts, list_length
+from fave_bench.records.facts import LIST_LENGTH, accuracy_facts, dataset_facts, list_length, say_where_other
 from fave_bench.runner import WORK
 
 VERSION = 1
@@ -61,6 +61,7 @@ class Evaluation:
         self.spec, self.model = spec, slug_of(spec.title)
         self.sequences = data.load(spec.dataset, spec.source)
         self.split = SPLITS[spec.split](self.sequences)
+        self.dataset = dataset_facts(spec.dataset, self.sequences, spec.split)
         self.config: dict[str, Any] = self._open() | {"files": {of: sha256(path) for of, path in spec.files.items()}}
         self.key = key_of(
             config=self.config,
@@ -113,6 +114,7 @@ class Evaluation:
             )
 
     def _made(self, store: Store) -> Record:
+        say_where_other(self.dataset)
         judged = self._judged()
         ranks = {phase: judgement.ranks for phase, judgement in judged.items()}
         notes = [note for judgement in judged.values() for note in judgement.notes]
@@ -134,7 +136,7 @@ class Evaluation:
     def _identity(self) -> dict[str, Any]:
         return {
             "key": self.key,
-            "dataset": dataset_facts(self.spec.dataset, self.sequences, self.spec.split),
+            "dataset": self.dataset,
             "model": self.model,
             "title": self.spec.title,
             "setting": SETTING,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from fave_bench.cli import say_once
 from fave_bench.data import catalogue
 from fave_bench.data.sequences import Sequences
 from fave_bench.evaluation.metrics import ByProtocol, errors_of, metrics_of
@@ -32,6 +33,17 @@ def dataset_facts(name: str, sequences: Sequences, split: str) -> dict[str, Any]
         "split": split,
         "other_data": known is not None and not known.fits(**counts),
     }
+
+
+def say_where_other(dataset: dict[str, Any]) -> None:
+    """Tell, of what `dataset_facts` found, that data under a printed name are not those behind the print."""
+    name = dataset["name"]
+    if dataset["other_data"]:
+        say_once(
+            f"{name}: {dataset['source']} holds {dataset['users']:,} users and {dataset['items']:,} items, so it is "
+            f"not the papers' {name}, and nothing printed will be compared with it; data of your own may have any name",
+            dataset["fingerprint"],
+        )
 
 
 def accuracy_facts(ranks: dict[str, PhaseRanks]) -> dict[str, Any]:

@@ -204,6 +204,16 @@ def test_a_record_says_where_it_comes_from_and_is_made_once(store: Store, tmp_pa
     assert (store.folder(record) / "run.json").read_bytes() == before
 
 
+def test_other_data_under_a_printed_name_are_told(store: Store, tmp_path: Path, capsys: Any) -> None:
+    np.save(tmp_path / "scores.npy", distinct(store))
+    asked = ["--scores", str(tmp_path / "scores.npy"), "--title", "Mine", "--results", str(store.root)]
+    source = str(tmp_path / "mine.csv")
+    for name, told in (("mine", False), ("ml-100k", True)):
+        capsys.readouterr()
+        assert ending(evaluate.main, ["--dataset", name, "--from", source, *asked]) == 0
+        assert ("so it is not the papers' ml-100k" in capsys.readouterr().err) == told
+
+
 def test_seeds_are_one_row_and_a_seed_is_one_file(store: Store, tmp_path: Path, capsys: Any) -> None:
     files = [tmp_path / f"{seed}.npy" for seed in range(3)]
     for seed, path in enumerate(files):
