@@ -175,6 +175,7 @@ def test_looks_are_fewer_the_longer_a_stage_goes_and_hold_its_last_and_the_one_k
         seen = {"released": {"H@20": epoch / 100, "N@20": epoch / 200}, "filtered": {"H@20": 0.5}}
         return Look(stage=stage, epoch=epoch, seconds=epoch, validation=seen)
 
+    few = [look("only", epoch) for epoch in (20, 40, 60)]
     curve = [*(look("first", epoch) for epoch in range(1, 8)), *(look("second", epoch) for epoch in range(2, 14))]
     summary = TrainingSummary(epochs=20, best_epoch=7, stopped_because="converged", seconds=20, curve=curve)
     record = add_run(Store(tmp_path), title="Mine", dataset="ml-100k", training=summary)
@@ -187,6 +188,10 @@ def test_looks_are_fewer_the_longer_a_stage_goes_and_hold_its_last_and_the_one_k
         ["second", "10", "10.00", "5.00", "50.00", "–"],
         ["second", "13", "13.00", "6.50", "50.00", "–"],
     ]
+    short = add_run(Store(tmp_path), title="Short", seed=2, training=summary.model_copy(update={"curve": few}))
+    assert [line.split(" | ")[1] for line in rendered(tmp_path, "looks", short.key).splitlines()[2:]] == [
+        "20", "40", "60",
+    ]  # fmt: skip
     assert rendered(tmp_path, "looks", bare.key) == "No look at validation."
     with pytest.raises(BenchError, match="no run 0123 is recorded"):
         rendered(tmp_path, "looks", "0123")

@@ -331,15 +331,8 @@ def test_a_sum_in_another_order_renders_to_the_same_bytes() -> None:
     assert [str(tidy(value)) for value in (-1e-15, 1e-15, 0.1 + 0.2)] == ["0.0", "0.0", "0.3"]
 
 
-def test_rows_of_one_name_are_told_apart_by_how_they_were_trained() -> None:
-    kinds = [
-        {},
-        {"time_budget": 60.0},
-        {"precision": "bf16"},
-        {"look_steps": 2},
-        {"batch_size": 1},
-        {"batch_size": 2, "time_budget": 60.0},
-    ]
+def labels(*kinds: dict[str, Any]) -> list[str]:
+    """What tells rows of one name apart, where each is trained in one of these ways."""
     records = [
         make_record(
             config={"model": {}, "training": training},
@@ -348,11 +341,44 @@ def test_rows_of_one_name_are_told_apart_by_how_they_were_trained() -> None:
         for training in kinds
     ]
     (board,) = boards(records, [], papers())
-    labels = {str(line.summary.first.config["training"]): line.label for line in board.lines if line.summary}
-    found = [labels[str(training)] for training in kinds]
-    assert found[2:4] == ["bf16", "looks in 2 steps"]
+    found = {str(line.summary.first.config["training"]): line.label for line in board.lines if line.summary}
+    return [found[str(training)] for training in kinds]
+
+
+def test_rows_of_one_name_are_told_apart_by_how_they_were_trained() -> None:
+    kinds: list[dict[str, Any]] = [
+        {},
+        {"time_budget": 60.0},
+        {"precision": "bf16"},
+        {"look_steps": 2},
+        {"batch_size": 1},
+        {"batch_size": 2, "time_budget": 60.0},
+        {"time_budget": 30.0},
+    ]
+    found = labels(*kinds)
+    assert found[2:4] == ["bf16", "looks in 2 steps"] and found[6] == "at most 30 s"
     assert all(label.startswith("at most 60 s, ") for label in (found[1], found[5]))  # two alike: a key behind
     assert len(set(found)) == len(kinds) and all(len(label) == 6 for label in (found[0], found[4]))
+
+
+def test_what_rows_of_one_name_share_is_not_said() -> None:
+    alike = {"precision": "bf16", "look_steps": 1}
+    found = labels({"time_budget": 60.0} | alike, {"time_budget": 30.0} | alike)
+    assert found == ["at most 60 s", "at most 30 s"]
+
+
+def test_rows_that_were_limited_stand_by_their_passes() -> None:
+    records = [
+        make_record(
+            config={"model": {}, "training": {"epochs": passes}},
+            training=TrainingSummary(epochs=passes, best_epoch=1, stopped_because="limit", seconds=1),
+        )
+        for passes in (100, 40, 5, 80)
+    ]
+    (board,) = boards(records, [], papers())
+    assert [line.label for line in board.lines if line.summary] == [
+        f"at most {passes} epochs" for passes in (5, 40, 80, 100)
+    ]
 
 
 if __name__ == "__main__":

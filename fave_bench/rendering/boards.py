@@ -1,6 +1,5 @@
 """Which lines a comparison has and in what order, before anything is formatted."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -154,15 +153,13 @@ def _lines(records: list[Record], printed: Overall, dataset: str) -> tuple[Line,
 
 
 def _labelled(title: str, summaries: list[Summary]) -> list[Line]:
-    """Lines of one name are told apart by how they were trained, and if that is the same too by a key."""
-    same = Counter(_name(summary) for summary in summaries)
-    alike = Counter((_name(summary), *_training(summary)) for summary in summaries)
+    """Lines of one name are told apart by what differs in how they were trained, and if nothing does by a key."""
     lines = []
     for summary in summaries:
-        parts = [summary.first.variant]
-        if same[_name(summary)] > 1:
-            parts += _training(summary)
-            parts += [summary.first.configuration[:6]] if alike[_name(summary), *_training(summary)] > 1 else []
+        ways = [_training(other) for other in summaries if _name(other) == _name(summary)]
+        own = _training(summary)
+        parts = [summary.first.variant, *(part for part in own if any(part not in way for way in ways))]
+        parts += [summary.first.configuration[:6]] if ways.count(own) > 1 else []
         lines.append(Line(title, summary, ", ".join(filter(None, parts))))
     return lines
 

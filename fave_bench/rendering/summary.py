@@ -96,7 +96,8 @@ class Summary:
 
 
 def summarise(records: Iterable[Record]) -> list[Summary]:
-    """Runs grouped so that only seeds differ: setting `released` first, then `paper`; cut-short runs apart and last.
+    """Runs grouped so that only seeds differ: setting `released` first, then `paper`; cut-short runs apart and last,
+    by the passes that they were limited to.
 
     Where a seed was run with a budget that it did not use up, and without, it counts once. Raises BenchError where two
     files of external scores, put together from elsewhere, claim to be one seed of one row.
@@ -109,7 +110,7 @@ def summarise(records: Iterable[Record]) -> list[Summary]:
                 f"{one.dataset.name}: runs {one.key} and {other.key} are both seed {one.seed} of {one.title}, from "
                 "different scores; one of the two cannot stay in the results folder"
             )
-    return found
+    return sorted(found, key=_place)
 
 
 def _without_repeats(ordered: Iterable[Record]) -> Iterator[Record]:
@@ -151,6 +152,12 @@ def _device(record: Record) -> str:
 
 def _test(nested: Nested, protocol: str) -> Metrics:
     return nested.get(protocol, {}).get("test", {})
+
+
+def _place(summary: Summary) -> tuple[object, ...]:
+    first = summary.first
+    *name, configuration = _line(first)
+    return (*name, first.training.epochs if first.training.stopped_because == "limit" else 0.0, configuration)
 
 
 def _line(record: Record) -> tuple[str, int, str, str, bool, str]:

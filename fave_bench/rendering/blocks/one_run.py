@@ -1,5 +1,6 @@
 """What one recorded run came to, and how it went there."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from fave_bench.errors import BenchError
@@ -16,6 +17,8 @@ ENDS = {
 }  # fmt: skip
 ROUND = {digit * 10**power for digit in (1, 2, 5) for power in range(5)}
 """Passes whose looks are shown: 1, 2, 5, 10, 20, 50, …"""
+FEW = 5
+"""So many looks of a stage are all shown."""
 
 
 def one_run(contents: Contents, key: str) -> str:
@@ -28,12 +31,14 @@ def one_run(contents: Contents, key: str) -> str:
 
 
 def looks(contents: Contents, key: str) -> str:
-    """What one recorded run saw of validation: after 1, 2, 5, 10, … passes of a stage, its last, and the one kept."""
+    """What one recorded run saw of validation: after 1, 2, 5, 10, … passes of a stage, its last, and the one kept;
+    where there are few, all."""
     training = _recorded(contents, key).training
+    of_stage = Counter(look.stage for look in training.curve)
     rows = []
     for look in training.curve:
         kept = look.stage == training.curve[-1].stage and look.epoch == training.best_epoch
-        if kept or is_milestone(look, training.curve):
+        if kept or of_stage[look.stage] <= FEW or is_milestone(look, training.curve):
             rows.append([look.stage, f"{look.epoch}{' (kept)' * kept}", *_seen(look)])
     if not rows:
         return "No look at validation."

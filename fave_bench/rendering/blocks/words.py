@@ -19,7 +19,7 @@ def numbers(heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: int =
 
 def spaced(variant: str) -> str:
     """A variant's name that can break over lines."""
-    return variant.replace(",", ", ")
+    return ", ".join(part.strip() for part in variant.split(","))
 
 
 def require_dataset(contents: Contents, name: str) -> None:
