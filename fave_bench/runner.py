@@ -328,7 +328,7 @@ class Run:
         return diversity_of(test.lists, {"own": own_space(model)} | spaces, popularity)
 
     def _why_it_ended(self, outcome: Outcome) -> StoppedBecause:
-        """As training says, but that fewer passes than usual are a limit, whatever became of a later stage."""
+        """As training says, but that no passes, or fewer than usual, are a limit, whatever became of a later stage."""
         given = {name: self.plan.training.stages[name].epochs for name in self.plan.shortened}
         limited = not outcome.epochs or any(look["epoch"] == given.get(look["stage"]) for look in outcome.curve)
         return "limit" if limited and outcome.stopped_because in ("converged", "epochs") else outcome.stopped_because
