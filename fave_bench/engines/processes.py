@@ -22,6 +22,7 @@ from fave_bench.engines.desk import Begun, Ended, Said, Saved
 from fave_bench.engines.dispatch import Done, Event, Lost
 from fave_bench.engines.task import Order, Returned, perform
 from fave_bench.errors import BenchError
+from fave_bench.interruption import ASKS_TO_STOP
 from fave_bench.runner import Given
 from fave_bench.working_time import working_time
 
@@ -160,7 +161,7 @@ class _Driver:
 
 def _work(pipe: "Connection[Any, Any]", told_to_stop: Any, folder: Path) -> None:
     """Compute what comes, below `folder`, until the command closes the pipe or is gone."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # a terminal's Ctrl-C comes here too, and stopping is the command's
+    for number in ASKS_TO_STOP:  # a terminal's Ctrl-C comes here too, and stopping is the command's
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCONT, working_time.go_on)
     with Path(os.devnull).open("w") as nowhere:  # the command speaks for all

@@ -18,7 +18,7 @@ class Line:
     title: str
     summary: Summary | None
     label: str = ""
-    """What tells the line from others of the same model and setting: its variant, and a key if that is not enough."""
+    """What tells the line from others of the same model and setting: its variant, and more if that is not enough."""
     letter: str = ""
     """What other lines call this one, where letters are given."""
     beats: Mapping[str, str] = field(default_factory=dict)
