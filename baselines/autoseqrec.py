@@ -108,7 +108,8 @@ class AutoSeqRec(Recommender):
     def fit(self, sequences: Sequences, split: Split) -> None:
         users, items = training_items(sequences, split)
         transitions = transition_rows(users, items, self.vocabulary)
-        self.owned = SparseRows(user_rows(users, items, sequences.num_users, self.vocabulary))
+        # one row more, of nothing: of a newcomer, who is numbered after all users
+        self.owned = SparseRows(user_rows(users, items, sequences.num_users + 1, self.vocabulary))
         self.following, self.preceding = SparseRows(transitions), SparseRows(transitions.T.tocsr())
         self.to(self.encoder.weight.device)
 

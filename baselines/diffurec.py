@@ -78,7 +78,7 @@ class DiffuRec(NoisyEncoder):
         self.time = TimeEmbedding(config.width)
         self.unused = unused_layers(config.width)
         self.schedule = Schedule.of(truncated_linear(config.timesteps))
-        self.schedule.respaced(config.steps)  # refuses a sampler longer than the diffusion before any training
+        self.require_steps(config.steps)
         self.noising = Noising(self.schedule)
 
     def network(self, e_seq: Tensor, x: Tensor, tau: Tensor, *, mask: Mask, noise: Tensor | None = None) -> Tensor:
@@ -106,6 +106,9 @@ class DiffuRec(NoisyEncoder):
             for e in in_turn(self.embedded(history, draw, lengths=lengths, noise=noise))
         ]
         return {"target_ce": self.target_error(torch.cat(found), target)}
+
+    def require_steps(self, steps: int) -> None:
+        self.schedule.respaced(steps)  # refuses more than the diffusion has
 
     def sampler_steps(self) -> int:
         return self.config.steps

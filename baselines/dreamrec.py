@@ -160,7 +160,7 @@ class DreamRec(GenerativeRecommender):
                                      nn.Linear(2 * d, d)])  # fmt: skip
         """Layers the public code makes and never calls; kept so that totals agree."""
         self.schedule = Schedule.of(SCHEDULES[config.schedule](config.timesteps))
-        self.schedule.respaced(config.steps)  # refuses a sampler longer than the diffusion before any training
+        self.require_steps(config.steps)
         self.noising = Noising(self.schedule)
 
     def guide(self, history: Tensor, draw: Draw, vectors: Tensor | None = None) -> Tensor:
@@ -215,6 +215,9 @@ class DreamRec(GenerativeRecommender):
         without = draw.uniform(len(x0)) < self.config.null_probability if without is None else without
         h = torch.where(without[:, None], self.null, h)
         return {"match": F.mse_loss(self.denoiser(x_t, h, self.step(t)), x0)}
+
+    def require_steps(self, steps: int) -> None:
+        self.schedule.respaced(steps)  # refuses more than the diffusion has
 
     def sampler_steps(self) -> int:
         return self.config.steps

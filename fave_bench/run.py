@@ -96,7 +96,7 @@ def _run(arguments: Namespace, engine: Engine, world: "World") -> int:
             except Stopped:
                 say(f"{run}: stopped; the same command goes on from the checkpoint")
                 return interruption.exit_code
-            except (RuntimeError, ValueError) as error:  # torch's, for a size that no memory holds
+            except (RuntimeError, ValueError, MemoryError) as error:  # for a size that no memory holds
                 raise BenchError(f"{run}: {error}") from error
     if arguments.json:
         print(dumps(record), end="")

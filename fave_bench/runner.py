@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -45,8 +46,6 @@ from fave_bench.training.samples import Samples
 from fave_bench.trees import shorter
 from fave_bench.working_time import working_time
 
-FAILURES = (BenchError, RuntimeError, OSError, ValueError)
-"""How a run may fail without sinking those after it; anything else is a mistake of this program."""
 FAILED = "failed.json"
 WORK = ".work"
 """Folder below the results for what is no result yet."""
@@ -229,7 +228,9 @@ class Run:
     def _made(self, store: Store, interrupted: Callable[[], bool], share_stages: bool) -> Record:
         self._caution()
         spaces = shared_spaces(self.sequences, self.split, self.given.genres)  # before training, as it reads a file
-        model = self._model()
+        model, steps = self._model(), self.plan.training.look_steps
+        if steps and isinstance(model, GenerativeRecommender):
+            model.require_steps(steps)  # which the first look would find out after hours
         ends = self._ends(store, model, self.device) if share_stages else None
         outcome = self._train(model, self.checkpoint(store), interrupted, ends)
         validation = self._last_look or self._rank(model, "validation", interrupted)
@@ -384,8 +385,11 @@ def suited(specs: Sequence[Spec], device: torch.device, store: Store) -> list[Ru
 
 
 def write_failure(run: Run, store: Store, error: Exception) -> None:
-    """Leave failed.json where the record would be, so that a campaign can go on and say what failed."""
-    content = {"run": str(run), "error": f"{type(error).__name__}: {error}"}
+    """Leave failed.json where the record would be, so that a campaign can go on and say what failed; and where in the
+    code, if it is no failure that has a sentence of its own."""
+    content: dict[str, Any] = {"run": str(run), "error": f"{type(error).__name__}: {error}"}
+    if not isinstance(error, BenchError):
+        content["traceback"] = "".join(traceback.format_exception(error)).splitlines()
     write_text(run.folder(store) / FAILED, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 

@@ -360,6 +360,29 @@ def test_a_damaged_record_is_left_out_and_the_others_come(arguments, tmp_path, c
     assert [record.model for record in Store(tmp_path / "there").records()] == ["popularity"]
 
 
+def test_a_damaged_record_here_is_replaced_by_a_whole_one(arguments, tmp_path, capsys):
+    here, there = tmp_path / "results", tmp_path / "there"
+    assert ending(campaign.main, [*arguments, "--models", "popularity", "--seeds", "0"]) == 0
+    assert ending(merge.main, [str(here), "--results", str(there)]) == 0
+    next(there.rglob("ranks.npz")).write_bytes(b"half")
+    capsys.readouterr()
+    assert ending(merge.main, [str(here), "--results", str(there)]) == 0
+    assert "1 new in" in capsys.readouterr().out
+    assert [record.model for record in Store(there).records()] == ["popularity"]
+
+
+def test_an_archive_that_asks_for_a_password_is_one_sentence(tmp_path, capsys):
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a/b/0123456789ab/run.json", "{}")
+    content = bytearray(archive.read_bytes())
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(header) + flags] |= 1  # encrypted, says the bit
+    archive.write_bytes(content)
+    assert ending(merge.main, [str(archive), "--results", str(tmp_path / "r")]) == 1
+    assert "no archive of records" in capsys.readouterr().err
+
+
 def test_a_measurement_cannot_choose_where_it_is_written(tmp_path):
     content = {"what": "training", "measured_at": "../../x", "environment": {}, "rows": [], "schema": 1}
     folder = tmp_path / "from" / "measured" / "training"

@@ -96,6 +96,8 @@ def test_fewer_epochs_than_usual_shorten_a_stage_unless_a_study_asks_for_them(ov
         (("ml-100k", "fave", "papr", None, {}), "unknown setting of fave 'papr'; did you mean 'paper'"),
         (("ml-100k", "sasrec", "released", "cee", {}), "unknown variant of sasrec 'cee'; did you mean 'ce'"),
         (("ml-100k", "fave", None, None, {"model.alhpa": 1}), "model 'alhpa'; did you mean 'alpha'"),
+        (("beauty", "sasrec", None, None, {"training.stages.trian.epochs": 3}), "stage of sasrec 'trian'; did you"),
+        (("beauty", "fave", None, None, {"training.stages.finetnue.epochs": 3}), "unknown stage of fave 'finetnue'"),
         (("ml-100k", "fave", None, None, {"model.rho_train": 1.5}), r"ml-100k/fave: model.rho_train = 1.5: "),
         (("ml-100k", "fave", None, None, {"training.batch_size": "many"}), "training.batch_size = 'many'"),
         (("ml-100k", "fave", None, None, {"model.heads": 3}), "width 128 must be an even multiple of heads 3"),

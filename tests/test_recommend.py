@@ -75,6 +75,12 @@ def test_a_users_list_and_rank_are_those_of_the_evaluation(
             assert found["recommended"][int(rank) - 1]["id"] == found["target"]["id"]
 
 
+@pytest.mark.parametrize("model", ["autoseqrec", "caser"])
+def test_a_newcomer_may_ask_a_model_that_keeps_something_of_every_user(csv: Path, capsys: Any, model: str) -> None:
+    found = answered(*train(csv, model, "--epochs", "1"), capsys, "--history", "item 3,item 1", "-k", "5")
+    assert len(found["recommended"]) == 5
+
+
 def test_a_list_has_new_items_only_by_falling_score(markov: tuple[Store, Record], capsys: Any) -> None:
     history = "item 3, item 4,item 3"
     found = answered(*markov, capsys, "--history", history, "-k", str(ITEMS - 2))

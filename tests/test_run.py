@@ -131,6 +131,7 @@ def test_looks_may_take_fewer_steps_and_the_end_is_ranked_in_the_model_s_own(
         (["--model", "sasrec", "--epochs", "-1"], 2, "epochs = -1"),
         (["--model", "sasrec", "--look-steps", "1"], 2, "sasrec has no sampler"),
         (["--model", "fave", "--look-steps", "0"], 2, "look_steps = 0"),
+        (["--model", "diffurec", "--look-steps", "64"], 2, "a diffusion of 32 steps cannot be sampled in 64"),
         (["--model", "sasrec", "--time-budget", "inf"], 2, "time_budget = inf"),
         (["--model", "fave", "--set", "model.alpha=inf"], 2, "model.alpha = inf"),
         (["--model", "sasrec", "--set", "training.batch_size=1000000000000000000000"], 1, "mine sasrec"),

@@ -128,13 +128,14 @@ def test_a_plan_names_the_record_of_the_same_row_and_seed_under_another_configur
     assert all(bool(words) == ("seed 0" in line) for line, words in zip(lines, said, strict=True))
 
 
-def test_one_failed_variant_does_not_sink_the_others(where, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("kind_of_error", [RuntimeError, TypeError, MemoryError])
+def test_one_failed_variant_does_not_sink_the_others(where, tmp_path, capsys, monkeypatch, kind_of_error):
     kind = registry.load(FAMILY.model)
     usual = kind.losses
 
     def losses(self, batch):
         if self.config.match == "off" and self.stage == "finetune":
-            raise RuntimeError("no such kernel")
+            raise kind_of_error("no such kernel")
         return usual(self, batch)
 
     monkeypatch.setattr(kind, "losses", losses)
@@ -142,7 +143,10 @@ def test_one_failed_variant_does_not_sink_the_others(where, tmp_path, capsys, mo
     said = capsys.readouterr().err
     assert "no such kernel" in said and "Traceback" not in said
     assert len(list(Store(tmp_path / "results").records())) == 4
-    assert len(list((tmp_path / "results").rglob("failed.json"))) == 1
+    (failed,) = (tmp_path / "results").rglob("failed.json")
+    left = json.loads(failed.read_text())
+    assert left["error"] == f"{kind_of_error.__name__}: no such kernel"
+    assert any("in losses" in line for line in left["traceback"]), "for whoever wrote the model"
 
 
 def test_a_budget_counts_the_shared_stage_once(where, tmp_path):

@@ -21,7 +21,7 @@ from fave_bench.files import write_bytes
 from fave_bench.interruption import Interruption
 from fave_bench.locking import Busy
 from fave_bench.records import Record, Store
-from fave_bench.runner import FAILURES, Given, Run
+from fave_bench.runner import Given, Run
 from fave_bench.training.ends import StageEnds
 
 RETRIES = 3
@@ -137,7 +137,7 @@ class Dispatch:
                 away.release()
                 return run, record
             self._submit(away)
-        except FAILURES as error:
+        except Exception as error:
             if run in self.waiting:
                 self.waiting.remove(run)
             if away:
@@ -233,7 +233,7 @@ class Dispatch:
                 return run, record
             if result.checkpoint is not None:
                 write_bytes(run.checkpoint(self.store), result.checkpoint)
-        except FAILURES as error:
+        except Exception as error:
             return run, error
         return None
 

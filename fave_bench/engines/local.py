@@ -10,7 +10,7 @@ from fave_bench.engines import PutOff
 from fave_bench.interruption import Interruption
 from fave_bench.locking import ASK_EVERY, Busy
 from fave_bench.records import Record, Store
-from fave_bench.runner import FAILURES, Run
+from fave_bench.runner import Run
 from fave_bench.training.loop import Stopped
 
 
@@ -47,7 +47,7 @@ class Local:
                 elsewhere.add(run.key)
                 queue.rotate(-1)
                 continue
-            except FAILURES as error:
+            except Exception as error:
                 outcome = error
             queue.popleft()
             yield run, outcome

@@ -184,6 +184,9 @@ class GenerativeRecommender(Recommender):
         """Steps the sampler takes when the caller names none."""
         raise NotImplementedError
 
+    def require_steps(self, steps: int) -> None:
+        """Raise UsageError for a number of steps that the sampler cannot take; most can take any."""
+
     def trajectory(self, history: Tensor, *, x0: Tensor | None = None, steps: int | None = None, draw: Draw) -> Tensor:
         """(steps + 1, B, d): the states from the prior `x0` (drawn when None) to the prediction."""
         raise NotImplementedError

@@ -58,7 +58,7 @@ class FlowConfig(NoisyEncoderConfig):
 
 
 class FlowRecommender(NoisyEncoder):
-    """Encoder, decoder and sampler. Subclasses give the blocks and define `velocity_field` and `prior`."""
+    """Encoder, decoder and sampler. Subclasses give the blocks and define `losses`, `time_vectors` and `velocity`."""
 
     config: FlowConfig
     released_ignored = (".rope.inv_freq",)

@@ -140,6 +140,7 @@ def plan(
     tuning = tree.get("quick", {}) if quick else {}
     merged = overlay(*layers, tuning)
     found = replace(_resolved(dataset, model, setting, variant, laid_over(merged, overrides)), tuned=bool(tuning))
+    _require_stages(model, found.training, layers[0]["training"].get("stages", {}))
     if not overrides:
         return found
     usual = _resolved(dataset, model, setting, variant, merged)
@@ -147,6 +148,14 @@ def plan(
     changes = {key: at(after, key) for key in sorted(overrides) if at(after, key) != at(before, key)}
     shortened = frozenset[str]() if is_variation(model, changes) else _shorter(found.training, usual.training)
     return replace(found, changes=changes, shortened=shortened)
+
+
+def _require_stages(model: str, training: Training, named: Tree) -> None:
+    """Raise UsageError for a stage that is none of those that the preset names, where it names any: a misspelt one
+    would be trained as one more."""
+    for name in training.stages:
+        if named and name not in named:
+            raise unknown(f"stage of {model}", name, named)
 
 
 def _shorter(training: Training, usual: Training) -> frozenset[str]:

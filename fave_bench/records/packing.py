@@ -4,6 +4,7 @@ An archive is a zip of files as they lie below a results folder, one made by han
 any record is and then written by the store, so that an archive can bring in nothing that a run could not have left.
 """
 
+import lzma
 import re
 import zipfile
 import zlib
@@ -92,7 +93,7 @@ def _unpack(source: Path, folder: Path) -> None:
         with zipfile.ZipFile(source) as archive:
             for member in _checked(source, [one for one in archive.infolist() if not one.is_dir()]):
                 archive.extract(member, folder)
-    except (OSError, ValueError, NotImplementedError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
         raise BenchError(f"{source} is no archive of records ({error})") from None
 
 
@@ -109,8 +110,10 @@ def _checked(source: Path, members: Sequence[zipfile.ZipInfo]) -> Sequence[zipfi
 
 
 def _merged(root: Path, store: Store, say: Callable[[str], None]) -> Iterator[str]:
-    there, brought = contents(store.root), Store(root)
-    for name in sorted(contents(root) - there):
+    brought = Store(root)
+    for name in sorted(contents(root)):
+        if _whole(store.root / name):
+            continue
         try:
             if name.endswith(RECORD):
                 _take(brought, store, read_record((root / name).parent))
@@ -120,6 +123,20 @@ def _merged(root: Path, store: Store, say: Callable[[str], None]) -> Iterator[st
             say(f"left out: {error}")
             continue
         yield name
+
+
+def _whole(path: Path) -> bool:
+    """Whether a record or a measurement is there, and can be believed."""
+    if not path.is_file():
+        return False
+    try:
+        if path.name == RECORD:
+            read_record(path.parent)
+        else:
+            read(path)
+    except BenchError:
+        return False
+    return True
 
 
 def _take(brought: Store, store: Store, record: Record) -> None:

@@ -37,7 +37,7 @@ from fave_bench.training.stopping import EarlyStopping, Metrics
 from fave_bench.working_time import working_time
 
 CHECKPOINT_EVERY = 60.0
-"""Seconds between checkpoints; a shorter epoch is cheaper to repeat than to save."""
+"""Seconds between checkpoints; less is cheaper to repeat than to save."""
 REPORT_EVERY = 50
 """Steps between reading the loss back from the device, where a non-finite loss is noticed too."""
 
@@ -260,6 +260,7 @@ class Trainer:
             if stop:
                 self._save(at, due=True)
                 raise Stopped
+            self._save(at, due=False)
         return self._read(at), min(1.0, at.step * self.training.batch_size / len(self.samples))
 
     def _too_large(self, stage: str) -> str:

@@ -83,6 +83,8 @@ def test_a_user_s_row_is_the_training_row_completed_by_the_history():
         assert torch.equal(net.rows_of(history, UserDraw(0, users))[:, 1:], expected[:, 1:])
     stranger = net.rows_of(validation, StepDraw(0))
     assert stranger.sum() == 6 and stranger[0, [3, 7]].all()
+    newcomers = net.rows_of(validation, UserDraw(0, torch.full((3,), len(ROWS))))  # as `recommend --history` calls them
+    assert torch.equal(newcomers, stranger)
 
 
 def test_encoding_the_graph_from_its_cells_equals_encoding_its_dense_rows():

@@ -91,6 +91,28 @@ def test_interrupted_anywhere_and_resumed_equals_undisturbed(sequences, tmp_path
     assert (outcome.epochs, outcome.samples) == (expected.epochs, expected.samples)
 
 
+def test_a_checkpoint_is_written_within_a_pass_too_and_gone_on_from(sequences, tmp_path, monkeypatch):
+    """A pass may take an hour, and a process that is killed says nothing."""
+    undisturbed = trainer(sequences, TRAINING, rising())
+    expected = undisturbed.run()
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY", 0.0)
+    steps, looks, path = iter(range(1, 1000)), rising(), tmp_path / "checkpoint.pt"
+
+    def killed() -> bool:
+        if next(steps) == 7:
+            raise KeyboardInterrupt  # at once: what is on the disk is what an earlier step left
+        return False
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer(sequences, TRAINING, looks, checkpoint_path=path, interrupted=killed).run()
+    content = checkpoint.load(path)
+    assert (content["epoch"], content["step"]) == (1, 2), "four steps a pass"
+    resumed = trainer(sequences, TRAINING, looks, checkpoint_path=path)
+    outcome = resumed.run()
+    assert same(weights(undisturbed), weights(resumed))
+    assert [look["losses"] for look in outcome.curve] == [look["losses"] for look in expected.curve]
+
+
 @pytest.mark.parametrize(("stop_in", "budget"), [(1, None), (2, None), (4, None), (1, 1e-9)])
 def test_interrupted_while_it_looks_and_resumed_looks_again_and_loses_nothing(sequences, tmp_path, stop_in, budget):
     training = TRAINING.model_copy(update={"time_budget": budget})
