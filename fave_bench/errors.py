@@ -37,6 +37,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     Example: ``raise unknown("dataset", "beuaty", catalogue)`` says «unknown dataset 'beuaty'; did you mean 'beauty'?».
     """
     names = sorted(known)
+    if not names:
+        return UsageError(f"unknown {kind} '{name}'; there is none")
     near = get_close_matches(name, names, n=2, cutoff=0.5)
     some = [*names[:LISTED], f"… ({len(names):,} in all)"] if len(names) > LISTED else names
     hint = "did you mean " + " or ".join(f"'{n}'" for n in near) + "?" if near else "known: " + ", ".join(some)

@@ -22,8 +22,8 @@ def kept_runs(
 ) -> Iterator[tuple[Record, Sequences, GenerativeRecommender]]:
     """Record, data and model of each run asked for whose class is `wanted`, that is, of `what` in words.
 
-    Variants of ablations and sweeps are not asked for. Runs without weights here are counted on stderr and left out,
-    and one that cannot be restored is named. Raises BenchError where no run is left.
+    Variants of ablations and sweeps are not asked for, nor what another program ranked. Runs without weights here are
+    counted on stderr and left out, and one that cannot be restored is named. Raises BenchError where no run is left.
     """
     store, load, found, absent = Store(request.results), cache(data.load), False, 0
     for record in store.records():
@@ -43,8 +43,9 @@ def kept_runs(
         found = True
         yield record, sequences, model
     if not found:
+        on = f" on {' or '.join(request.datasets)}" if request.datasets else ""
         raise BenchError(
-            f"no recorded run of {what} in {request.results} has its weights on this machine; "
+            f"no recorded run of {what}{on} in {request.results} has its weights on this machine; "
             "`python -m fave_bench.run` makes one and keeps them"
         )
     if absent:
@@ -55,7 +56,8 @@ def labels(record: Record) -> dict[str, object]:
     """The fields that every row measured on a run begins with."""
     return {
         "model": record.model, "title": record.title, "dataset": record.dataset.name, "setting": record.setting,
-        "variant": record.variant, "run": record.key, "truncated": record.truncated,
+        "variant": record.variant, "other_data": record.dataset.other_data, "run": record.key,
+        "truncated": record.truncated,
     }  # fmt: skip
 
 
@@ -68,7 +70,9 @@ def run_name(record: Record) -> str:
 def _asked(record: Record, request: Request) -> bool:
     return (
         record.model in request.models
-        and record.dataset.name in request.datasets
+        and record.model in registry.names()
+        and not record.external
+        and (not request.datasets or record.dataset.name in request.datasets)
         and (not request.settings or record.setting in request.settings)
         and not is_variation(record.model, record.changes)
     )

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     import torch
 
 DATASETS = ("ml-100k", "beauty", "steam")
+OF_RUNS = frozenset(("steps", "trajectories", "priors"))
+"""What is measured of recorded runs, on whatever data they are of."""
 MOST = 1_000_000
 """Users a call, or sampler steps, that may be asked for."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to measure. Empty tuples mean: all there are."""
+    """What to measure. Empty tuples mean: all there are; of cost and speed, datasets are named."""
 
     models: tuple[str, ...]
     datasets: tuple[str, ...]
@@ -61,7 +63,13 @@ def parser() -> Parser:
     )
     p.add_argument("--what", required=True, choices=get_args(What))
     p.add_argument("--models", nargs="+", default=[], metavar="NAME", help="default: all registered models")
-    p.add_argument("--datasets", nargs="+", default=[], metavar="NAME", help=f"default: {' '.join(DATASETS)}")
+    p.add_argument(
+        "--datasets",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help=f"default: {' '.join(DATASETS)}, and of recorded runs all",
+    )
     p.add_argument("--settings", nargs="+", default=[], metavar="NAME", help="default: every row of the preset")
     p.add_argument("--seconds", type=float, default=1.0, help="shortest time to spend on one number (default 1)")
     p.add_argument(
@@ -109,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise unknown("model", name, registry.names())
     request = Request(
         models=tuple(arguments.models) or tuple(registry.names()),
-        datasets=tuple(arguments.datasets) or DATASETS,
+        datasets=tuple(arguments.datasets) or (() if arguments.what in OF_RUNS else DATASETS),
         settings=tuple(arguments.settings),
         device=resolve_device(arguments.device),
         results=arguments.results,
@@ -146,7 +154,8 @@ def take(what: What, request: Request) -> list[Row]:
         if rows:
             _keep(what, rows, request)
     if not rows:
-        raise UsageError("nothing to measure: no row of a preset has such a setting")
+        untrained = ", or what has one is never trained" if what == "training" else ""
+        raise UsageError(f"nothing to measure: no row of a preset has such a setting{untrained}")
     return rows
 
 

@@ -113,7 +113,7 @@ def _claims(request: Request) -> Table:
 
     if request.protocols or request.datasets:
         raise UsageError("claims are judged over all that was recorded; leave --protocol and --datasets out")
-    return claims_table(views.contents(request.results))
+    return claims_table(views.contents(request.results, leave_out_older=request.leave_out_older))
 
 
 TABLES: dict[str, Callable[[Request], Table]] = {
@@ -194,7 +194,7 @@ def _check_everything(arguments: Namespace, chosen: str | None) -> int:
 def _parser() -> Parser:
     parser = Parser("table", __doc__ or "", "python -m fave_bench.table --name overall --format md")
     parser.add_argument("--name", help=f"which table: {', '.join(TABLES)} (default overall)")
-    parser.add_argument("--format", choices=FORMATS, help="print this format on stdout; without it, write all of them")
+    parser.add_argument("--format", choices=FORMATS, help="print this format and write nothing; default: write all")
     parser.add_argument("--protocol", choices=PROTOCOLS, help="only this one (default: all)")
     parser.add_argument("--datasets", nargs="+", default=[], metavar="DATASET", help="only these")
     parser.add_argument("--letters", action="store_true", help="overall: raise the letters of the rows a cell beats")

@@ -17,23 +17,26 @@ from fave_bench.rendering.picture import Picture
 from fave_bench.rendering.table_model import Table
 
 
-def contents(results: Path) -> Contents:
-    """What the report shows. Raises NothingToShow where nothing was run or measured."""
-    made = tuple(tables(results))
+def contents(results: Path, *, leave_out_older: bool = False) -> Contents:
+    """What the report shows; `leave_out_older` as `table.Request` has it.
+
+    Raises NothingToShow where nothing was run or measured.
+    """
+    made = tuple(tables(results, leave_out_older=leave_out_older))
     if not made:
         raise NothingToShow(f"no finished run and no measurement in {results} to show")
     return Contents(
-        records=tuple(table.Request(results).records),
+        records=tuple(table.Request(results, leave_out_older=leave_out_older).records),
         measurements=tuple(one for what in get_args(What) for one in measurements(results, what)),
         tables=(*made, audited()),
-        pictures=tuple(pictures(results)),
+        pictures=tuple(pictures(results, leave_out_older=leave_out_older)),
         notes=notes(results),
     )
 
 
-def tables(results: Path) -> Iterator[Table]:
+def tables(results: Path, *, leave_out_older: bool = False) -> Iterator[Table]:
     """In the order of `table.TABLES`, without those that need a dataset's files beside records."""
-    request = table.Request(results)
+    request = table.Request(results, leave_out_older=leave_out_older)
     for name, make in table.TABLES.items():
         if name not in table.FROM_DATA | table.FROM_TABLES:
             with suppress(NothingToShow):
@@ -46,9 +49,9 @@ def audited() -> Table:
     return audit_table(papers, findings(papers))
 
 
-def pictures(results: Path) -> Iterator[Picture]:
+def pictures(results: Path, *, leave_out_older: bool = False) -> Iterator[Picture]:
     """In the order of `figure.FIGURES`."""
-    request = figure.Request(results)
+    request = figure.Request(results, leave_out_older=leave_out_older)
     for make in figure.FIGURES.values():
         with suppress(NothingToShow):
             yield make(request)

@@ -29,6 +29,7 @@ def make_run(
     dataset: str = "toy",
     fingerprint: str = FINGERPRINT,
     split: str = "leave-one-out",
+    other_data: bool = False,
     model: str = "sasrec",
     title: str = "SASRec",
     seed: int = 0,
@@ -47,7 +48,7 @@ def make_run(
         "key": "0" * 12,
         "dataset": Dataset(
             name=dataset, source="made by hand", fingerprint=fingerprint, users=len(higher), items=50, actions=99,
-            split=split, synthetic=synthetic, oracle=oracle or {},
+            split=split, synthetic=synthetic, oracle=oracle or {}, other_data=other_data,
         ),
         "model": model,
         "title": title,

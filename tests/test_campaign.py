@@ -88,6 +88,9 @@ def test_a_precision_that_is_asked_for_is_that_of_fast_runs_too():
 def test_tf32_is_for_a_gpu(arguments, capsys):
     assert ending(campaign.main, [*arguments, "--models", "sasrec", "--precision", "tf32"]) == 1
     assert "precision tf32: a GPU multiplies in it, and this run is on cpu; give fp32" in capsys.readouterr().err
+    Run(
+        Spec("mine", "sasrec", "released", "ce", precision="tf32"), torch.device("meta")
+    )  # a cluster's, of any kind yet
 
 
 def test_precision_is_part_of_the_key_and_compiling_is_not(monkeypatch):

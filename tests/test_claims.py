@@ -42,7 +42,10 @@ def test_a_part_is_judged_by_the_interval_of_its_paired_difference(low, high, ve
     assert "seeds: 2" in claim.because
 
 
-@pytest.mark.parametrize("changed", [{"truncated": True}, {"setting": "paper"}, {"dataset": "other"}, {"seeds": 0}])
+@pytest.mark.parametrize(
+    "changed",
+    [{"truncated": True}, {"setting": "paper"}, {"dataset": "other"}, {"seeds": 0}, {"split": "temporal"}],
+)
 def test_a_part_is_open_without_whole_runs_of_the_same_setting(changed):
     assert part(-3, -1, **changed).verdict == "open"
 

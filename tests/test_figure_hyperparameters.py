@@ -59,10 +59,17 @@ def test_another_setting_model_budget_or_second_change_is_on_no_curve() -> None:
     batch = laid_over(CONFIG, {"training.batch_size": 7})
     others = [
         point("gamma", 0.4, setting="released"), point("gamma", 0.4, model="another"),
-        point("gamma", 0.4, config=budget), point("gamma", 0.4, dataset="beauty"), point("gamma", 0.4, config=batch),
+        point("gamma", 0.4, config=budget, stopped_because="budget"), point("gamma", 0.4, dataset="beauty"),
+        point("gamma", 0.4, config=batch),
     ]  # fmt: skip
     assert shown(own, *others) == []
     assert len(shown(own, *others, point("gamma", 0.4))) == 1
+
+
+def test_a_budget_that_was_not_used_up_leaves_a_value_on_its_curve() -> None:
+    unused: dict[str, Any] = {"config": laid_over(CONFIG, {"training.time_budget": 9e9})}
+    (panel,) = shown(point("alpha", 0.5), point("alpha", 0.5, **unused), point("alpha", 0.1, **unused))
+    assert [one.x for one in panel.points] == [0.1, 0.5]
 
 
 def test_keys_that_disagree_are_no_value() -> None:

@@ -95,6 +95,7 @@ def test_fewer_epochs_than_usual_shorten_a_stage_unless_a_study_asks_for_them(ov
         (("ml-100k", "fvae", None, None, {}), "unknown model 'fvae'; did you mean 'fave'"),
         (("ml-100k", "fave", "papr", None, {}), "unknown setting of fave 'papr'; did you mean 'paper'"),
         (("ml-100k", "sasrec", "released", "cee", {}), "unknown variant of sasrec 'cee'; did you mean 'ce'"),
+        (("ml-100k", "popularity", None, "x", {}), "unknown variant of popularity 'x'; there is none"),
         (("ml-100k", "fave", None, None, {"model.alhpa": 1}), "model 'alhpa'; did you mean 'alpha'"),
         (("beauty", "sasrec", None, None, {"training.stages.trian.epochs": 3}), "stage of sasrec 'trian'; did you"),
         (("beauty", "fave", None, None, {"training.stages.finetnue.epochs": 3}), "unknown stage of fave 'finetnue'"),

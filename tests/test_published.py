@@ -126,14 +126,16 @@ def test_protocols_of_two_versions_are_never_mixed_unless_the_older_are_left_out
     assert comparable([older]) == [older]  # nothing is mixed; the table then finds nothing of today's to show
 
 
-@pytest.mark.parametrize("verb", [table.main, figure.main])
-def test_the_verbs_refuse_a_mixture(results: Path, verb: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+@pytest.mark.parametrize(("verb", "name"), [(table.main, "overall"), (table.main, "claims"), (figure.main, "pareto")])
+def test_the_verbs_refuse_a_mixture(
+    results: Path, verb: Any, name: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
     older = make_record(dataset="ml-100k", title="Oldest", protocols={"filtered": 0, "released": 1})
     records = [*Store(results).records(), older]
     monkeypatch.setattr(Store, "records", lambda store: iter(records))
     with pytest.raises(BenchError, match="--leave-out-older"):
-        verb(["--results", str(results), "--json"])
-    assert verb(["--results", str(results), "--json", "--leave-out-older"]) == 0
+        verb(["--name", name, "--results", str(results), "--json"])
+    assert verb(["--name", name, "--results", str(results), "--json", "--leave-out-older"]) == 0
     assert older.title not in capsys.readouterr().out
 
 

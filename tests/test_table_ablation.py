@@ -69,7 +69,8 @@ def test_what_nobody_ran_is_said_so_with_its_print() -> None:
 def test_only_what_differs_in_nothing_else_is_a_variant() -> None:
     budget = laid_over(CONFIG, {"training.time_budget": 60.0})
     for other in (
-        run({"model.gamma": 0.0}, config=budget), run({"model.gamma": 0.0}, setting="paper"),
+        run({"model.gamma": 0.0}, config=budget, stopped_because="budget"),
+        run({"model.gamma": 0.0}, setting="paper"),
         run({"model.gamma": 0.0}, dataset="beauty"), run({"model.gamma": 0.0}, model_version=2),
         run({"model.gamma": 0.05}),
     ):  # fmt: skip
@@ -110,6 +111,20 @@ def test_each_full_model_has_a_block_of_its_own_variants() -> None:
     assert "at most 60 s of training a run" in short.title and "s of training" not in full.title
     assert "†" in str(short.rows) and "†" not in str(full.rows)
     assert any(sentence.startswith("†") for sentence in found.legend)
+
+
+def test_a_budget_that_was_not_used_up_makes_no_difference() -> None:
+    """With it and without, the full model is one run; a variant with it is a variant all the same."""
+    unused: dict[str, Any] = {"config": laid_over(CONFIG, {"training.time_budget": 9e9})}
+    variant = run({"model.gamma": 0.0}, higher=WITHOUT["higher"], **unused)
+    (row,) = rows(table(FULL, run(**unused), variant), variant="w/o cons", protocol="filtered", metric="H@20")
+    assert row["change_from_full"] == pytest.approx(-100 / 6, abs=1e-6)
+
+
+@pytest.mark.parametrize("others", [{"split": "temporal"}, {"other_data": True}])
+def test_nothing_printed_stands_beside_data_that_are_not_the_papers_(others: dict[str, Any]) -> None:
+    found = rows(table(FULL | others, WITHOUT | others), variant="w/o cons", metric="H@20")
+    assert found and {row["paper_value"] for row in found} == {None}
 
 
 def test_seeds_are_paired_with_their_own_and_a_lone_one_is_left_out() -> None:

@@ -154,6 +154,13 @@ def test_a_stand_in_is_marked_and_compared_with_what_it_stands_for() -> None:
     assert {row["dataset"] for row in found.rows} == {"steam-shaped"}  # the paper's numbers are there already
 
 
+def test_other_data_under_a_printed_name_stand_beside_nothing_printed() -> None:
+    own = {"dataset": "ml-100k", "other_data": True}
+    found = table([measurement(flops("fave", 1, **own)), measurement(latency("fave", 2.0, steps=1, **own))])
+    about = rows(found, dataset="ml-100k")
+    assert about and {row["printed_for"] for row in about} == {None}
+
+
 def test_a_dataset_that_was_only_printed_shows_the_papers_numbers() -> None:
     found = table(a_bit_of_everything(), ["far"])
     assert [block.title.split(" · ")[0] for block in found.blocks] == ["far", "far"]

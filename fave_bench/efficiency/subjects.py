@@ -15,6 +15,7 @@ from fave_bench.measure import Request
 from fave_bench.models import registry
 from fave_bench.models.contract import Recommender
 from fave_bench.presets import Plan
+from fave_bench.records.facts import is_other
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,14 @@ class Subject:
     sequences: Sequences
 
     @property
-    def labels(self) -> dict[str, str]:
+    def labels(self) -> dict[str, Any]:
         """The fields that every measured row begins with."""
         plan = self.plan
         title = registry.load(plan.model).title or plan.model
         return {
             "model": plan.model, "title": title, "dataset": self.sequences.name,
             "setting": plan.setting, "variant": plan.variant,
+            "other_data": is_other(self.sequences.name, self.sequences),
         }  # fmt: skip
 
     def build(self, device: torch.device, switches: Mapping[str, Any] | None = None) -> Recommender:

@@ -19,6 +19,8 @@ def open_scores(path: Path, sequences: Sequences, ids: str | None) -> Matrix | L
     Raises UsageError where `ids` is missing or out of place, BenchError for a file that is of no accepted format.
     """
     head = _head(path)
+    if ids not in (None, *IDS):
+        raise unknown("value of --ids", ids, IDS)
     if head.startswith(NPY) or head[:4] in ZIP or path.suffix == ".safetensors":
         if ids == "original":
             raise UsageError(f"--ids original: {path.name} is a matrix, whose rows and columns are canonical numbers")
@@ -33,8 +35,6 @@ def open_scores(path: Path, sequences: Sequences, ids: str | None) -> Matrix | L
             f"{path.name} holds lists: say with --ids whose numbers they speak, original (those of the data's source) "
             "or canonical (those of `python -m fave_bench.prepare --export`)"
         )
-    if ids not in IDS:
-        raise unknown("value of --ids", ids, IDS)
     return lists.read(Source(path), sequences, ids)
 
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from fave_bench.data.sequences import Sequences
 from fave_bench.data.splits import Phase
-from fave_bench.errors import BenchError
+from fave_bench.errors import BenchError, UsageError
 from fave_bench.evaluation.metrics import CUTOFFS, METRICS, decides
 from fave_bench.evaluation.phase_ranks import PhaseRanks
 from fave_bench.evaluation.protocols import FILTERED, RELEASED
@@ -46,6 +46,8 @@ def judge(given: Matrix | Lists, sequences: Sequences, phase: Phase, reading: Re
     Raises BenchError where no metric can be known, and for scores that `rank_matrix` or `ListRanking` refuse.
     """
     if isinstance(given, Matrix):
+        if reading.ties_listed:
+            raise UsageError(f"--ties-listed: {given.name} is a matrix, whose ties are seen; leave the option out")
         found = _judge_matrix(given, sequences, phase, reading, length)
     else:
         found = _judge_lists(given, sequences, phase, reading, length)

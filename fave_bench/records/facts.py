@@ -22,7 +22,6 @@ def list_length(phase: str) -> int:
 def dataset_facts(name: str, sequences: Sequences, split: str) -> dict[str, Any]:
     """What a record says of its data."""
     counts = {"users": sequences.num_users, "items": sequences.num_items, "actions": sequences.num_actions}
-    known = catalogue.entries().get(name)
     return {
         "name": name,
         "source": sequences.source,
@@ -31,8 +30,14 @@ def dataset_facts(name: str, sequences: Sequences, split: str) -> dict[str, Any]
         "synthetic": sequences.synthetic,
         "oracle": sequences.oracle,
         "split": split,
-        "other_data": known is not None and not known.fits(**counts),
+        "other_data": is_other(name, sequences),
     }
+
+
+def is_other(name: str, sequences: Sequences) -> bool:
+    """Whether papers print numbers under that name which are of other data."""
+    known = catalogue.entries().get(name)
+    return known is not None and not known.fits(sequences.num_users, sequences.num_items, sequences.num_actions)
 
 
 def say_where_other(dataset: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """What every measured row says, whatever was measured."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Frozen(BaseModel):
@@ -19,6 +19,8 @@ class Row(Frozen):
     dataset: str
     setting: str
     variant: str = ""
+    other_data: bool = Field(False, exclude_if=lambda other: not other)
+    """The data have the name of the papers' and are others. Not written where they are not, as in older rows."""
 
 
 class RunRow(Row):

@@ -20,6 +20,8 @@ Metrics = dict[str, FiniteFloat]
 """Metric (`H@10`, `N@20`, `MRR`, …) -> fraction."""
 Nested = dict[str, dict[str, Metrics]]
 """Protocol -> `validation` or `test` -> metric -> fraction."""
+LEAVE_ONE_OUT = "leave-one-out"
+"""The split that the papers' numbers were made with."""
 StoppedBecause = Literal["converged", "epochs", "limit", "budget", "closed-form", "external"]
 
 
@@ -50,6 +52,11 @@ class Dataset(_Frozen):
     """Best test metrics any model can expect, where the generator knows them."""
     other_data: bool = False
     """Far from what papers print numbers for under this name, so that nothing printed is compared with it."""
+
+    @property
+    def as_printed(self) -> bool:
+        """Whether papers may print numbers for these data, split in this way."""
+        return self.split == LEAVE_ONE_OUT and not self.other_data
 
 
 class Look(_Frozen):
@@ -202,15 +209,20 @@ class Record(_Frozen):
         return bool(stopped) and training.curve[-1].epoch == training.best_epoch
 
     @property
+    def effective_config(self) -> dict[str, JsonValue]:
+        """`config` without a budget that was not used up, which has changed nothing."""
+        training = self.config.get("training")
+        if isinstance(training, dict) and "time_budget" in training and self.training.stopped_because != "budget":
+            return self.config | {"training": training | {"time_budget": None}}
+        return self.config
+
+    @property
     def configuration(self) -> str:
         """A key that all seeds of one configuration share: records that differ in it are never averaged.
 
-        Each seed of an external model has files of its own, and a budget that was not used up has changed nothing.
+        Each seed of an external model has files of its own.
         """
-        same = {key: value for key, value in self.config.items() if key != "files"}
-        training = same.get("training")
-        if isinstance(training, dict) and "time_budget" in training and self.training.stopped_because != "budget":
-            same["training"] = training | {"time_budget": None}
+        same = {key: value for key, value in self.effective_config.items() if key != "files"}
         return self.model_copy(update={"seed": 0, "config": same}).expected_key()
 
     def expected_key(self) -> str:

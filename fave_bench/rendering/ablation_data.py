@@ -50,7 +50,7 @@ class Ablation:
     def paper(self, line: VariantLine, metric: str) -> float | None:
         """The printed number, in percent."""
         data = self.sample.dataset
-        return None if data.other_data else self.printed.get((line.name, data.name, metric))
+        return self.printed.get((line.name, data.name, metric)) if data.as_printed else None
 
     def paper_change(self, line: VariantLine, metric: str) -> float | None:
         """Printed minus what is printed for the full model."""
@@ -108,9 +108,10 @@ def _is_full(record: Record, family: Family) -> bool:
 def _variants(full: Summary, group: list[Summary], family: Family) -> list[VariantLine]:
     """Every variant that is not the full model itself, run or not."""
     lines = []
+    own = full.first.effective_config
     for name, changes in family.variants.items():
-        wanted = laid_over(full.first.config, changes)
-        if wanted != full.first.config:
-            summary = next((other for other in group if other.first.config == wanted), None)
+        wanted = laid_over(own, changes)
+        if wanted != own:
+            summary = next((other for other in group if other.first.effective_config == wanted), None)
             lines.append(VariantLine(name, changes, summary))
     return lines

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fave_bench.records import Record
+from fave_bench.records.schema import LEAVE_ONE_OUT
 from fave_bench.rendering.comparison import Comparison
 from fave_bench.rendering.printed import Overall, Printed
 from fave_bench.rendering.ranking import marks
@@ -67,7 +68,7 @@ class Board:
         data = self.sample.dataset if self.sample else None
         if not data:
             return ""
-        return " · ".join([f"{data.users:,} users", *([] if data.split == "leave-one-out" else [data.split])])
+        return " · ".join([f"{data.users:,} users", *([] if data.split == LEAVE_ONE_OUT else [data.split])])
 
     @property
     def synthetic(self) -> bool:
@@ -77,7 +78,7 @@ class Board:
     def as_printed(self) -> bool:
         """Whether papers print numbers for these data, split in this way."""
         data = self.sample.dataset if self.sample else None
-        return data is None or (data.split == "leave-one-out" and not data.other_data)
+        return data is None or data.as_printed
 
     def printed(self, papers: Overall, line: Line, metric: str) -> Printed | None:
         """What a paper prints for the line's model."""

@@ -102,7 +102,7 @@ def _value(record: Record, sweep: Sweep) -> float | None:
 
 def _rest(record: Record, sweep: Sweep) -> str:
     """A key of all that decides a record's numbers but the hyper-parameter and the seed."""
-    others = laid_over(record.config, dict.fromkeys(sweep.keys))
+    others = laid_over(record.effective_config, dict.fromkeys(sweep.keys))
     same = record.model_copy(update={"config": others, "changes": {}, "variant": "", "seed": 0})
     return same.expected_key()
 

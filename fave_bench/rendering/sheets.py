@@ -43,7 +43,7 @@ class Sheet:
 
     dataset: str
     paper: str | None
-    """The dataset whose printed numbers belong here; None where the paper prints none."""
+    """The dataset whose printed numbers belong here; None where the paper prints none, or for other data."""
     costs: Sequence[FlopsRow]
     timings: Mapping[Place, Sequence[Timing]]
     own_steps: Mapping[Identity, int | None]
@@ -110,12 +110,15 @@ def _sheet(dataset: str, flops: list[FlopsRow], latency: dict[Place, list[Latenc
     timed = {place: [row for row in rows if row.dataset == dataset] for place, rows in latency.items()}
     own = _own_steps(costs, [row for rows in timed.values() for row in rows])
 
+    printed = original(dataset) if original(dataset) in papers.datasets else None
+    other = any(row.other_data for row in [*costs, *(row for rows in timed.values() for row in rows)])
+
     def shown(row: FlopsRow | LatencyRow) -> bool:
         return row.steps in (own[identity(row)], 1)
 
     return Sheet(
         dataset=dataset,
-        paper=original(dataset) if original(dataset) in papers.datasets else None,
+        paper=None if other else printed,
         costs=sorted(filter(shown, costs), key=lambda row: (_line(row, papers), -(row.steps or 0))),
         timings={place: _timings(filter(shown, rows), papers) for place, rows in timed.items() if rows},
         own_steps=own,

@@ -298,6 +298,12 @@ def test_the_report_and_the_figures_hold_external_rows(mixed: Store, tmp_path: P
         figure.main(["--name", "pareto", "--results", str(mixed.root), "--out", str(tmp_path)])
 
 
+@pytest.mark.parametrize("name", ["trajectories", "priors"])
+def test_figures_of_weights_pass_by_rows_that_have_none(mixed: Store, tmp_path: Path, name: str) -> None:
+    with pytest.raises(BenchError, match="has its weights on this machine"):
+        figure.main(["--name", name, "--results", str(mixed.root), "--out", str(tmp_path)])
+
+
 def test_there_is_no_model_to_ask_or_to_train_again(mixed: Store) -> None:
     (record,) = (record for record in mixed.records() if record.title == "Short")
     with pytest.raises(BenchError, match="has no model here"):
@@ -387,6 +393,8 @@ def test_missing_and_contradictory_statements_end_with_status_2(store: Store, tm
         ("top.csv", ["--ids", "orignal"], "did you mean 'original'?"),
         ("top.csv", ["--ids", "canonical", "--history", "removed"], "--history removed, but the list of user"),
         ("scores.npy", ["--ids", "original"], "is a matrix, whose rows and columns are canonical numbers"),
+        ("scores.npy", ["--ids", "nonsense"], "unknown value of --ids 'nonsense'"),
+        ("scores.npy", ["--ties-listed"], "is a matrix, whose ties are seen"),
         ("scores.npy", ["--split", "randm"], "unknown split 'randm'"),
     ):
         status, said = refused(store, capsys, tmp_path / path, *options)

@@ -1,5 +1,6 @@
 """What Table 1 holds of a dataset: everything, what got a verdict and why, and what did not run to its end."""
 
+from fave_bench.records.schema import LEAVE_ONE_OUT
 from fave_bench.rendering import causes
 from fave_bench.rendering.blocks.one_run import ENDS
 from fave_bench.rendering.blocks.words import METRICS, ORDER, numbers, require_dataset, spaced
@@ -61,7 +62,7 @@ def unfinished(contents: Contents, dataset: str) -> str:
 
 def _board(contents: Contents, dataset: str) -> Board:
     papers = read_overall()
-    records = [one for one in chosen(contents.records, [dataset], papers) if one.dataset.split == "leave-one-out"]
+    records = [one for one in chosen(contents.records, [dataset], papers) if one.dataset.split == LEAVE_ONE_OUT]
     return boards(records, [dataset], papers)[0]
 
 

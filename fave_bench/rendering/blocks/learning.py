@@ -16,7 +16,11 @@ def learning(contents: Contents, family: str) -> str:
     """
     studied = family_named(family)
     found = ablations(contents.records, family, studied, {})
-    wanted = [a for a in found if a.sample.setting == studied.setting and not a.sample.truncated]
+    wanted = [
+        one
+        for one in found
+        if one.sample.setting == studied.setting and one.sample.dataset.as_printed and not one.sample.truncated
+    ]
     return "\n\n".join(map(_side_by_side, wanted)) or "None yet."
 
 
