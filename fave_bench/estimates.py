@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+import torch
+
 from fave_bench.efficiency.environment import device_name
+from fave_bench.models.contract import GenerativeRecommender
 from fave_bench.records import Record, Store
 from fave_bench.records.measurements import TrainingRow, measurements
 
@@ -137,24 +140,46 @@ def _limits(run: "Run") -> dict[str, int]:
     return {name: stage.epochs for name, stage in run.plan.training.stages.items()}
 
 
-def _ranking(run: "Run", record: Record | None, looks: int) -> float:
-    """At looks and at the end, as the record's run ranked, which at the end was in all of a sampler's steps."""
+def _ranking(run: "Run", record: Record | None, looks: Mapping[str, int]) -> float:
+    """At looks and at the end, as the record's run ranked at its end, as if a sampler's steps took all of that time."""
     if record is None or record.inference is None:
         return 0.0
-    steps, look_steps = record.inference.steps, run.plan.training.look_steps
-    share = look_steps / steps if look_steps and steps else 1.0
-    return looks * share * (record.inference.validation_seconds or 0.0) + (record.inference.test_seconds or 0.0)
+    found, steps = record.inference, _sampler_steps(run)
+    at_looks = {name: run.plan.training.look_steps or steps[name] for name in looks}
+    share = {name: count / found.steps if count and found.steps else 1.0 for name, count in at_looks.items()}
+    own = next(reversed(steps.values()), None)
+    at_end = own / found.steps if own and found.steps else 1.0
+    weighed = sum(count * share[name] for name, count in looks.items())
+    return weighed * (found.validation_seconds or 0.0) + at_end * (found.test_seconds or 0.0)
 
 
-def _looks(run: "Run", ended: Record | None) -> int:
-    """At validation: one a stage under a budget, else as many as the row took, else all up to the limit."""
+def _sampler_steps(run: "Run") -> dict[str, int | None]:
+    """Stage -> the steps in which the model ranks in it by itself; None without a sampler. A stage may have its own."""
+    if not issubclass(run.kind, GenerativeRecommender):
+        return dict.fromkeys(run.plan.training.stages)
+    with torch.device("meta"):  # nothing is computed, and nothing takes memory
+        model = run.kind(run.plan.model_config, run.sequences.num_items)
+    found: dict[str, int | None] = {}
+    for name, stage in run.plan.training.stages.items():
+        if stage.epochs:  # the model is told of no other
+            model.enter_stage(name)
+        found[name] = model.sampler_steps()
+    return found
+
+
+def _looks(run: "Run", ended: Record | None) -> dict[str, int]:
+    """Stage -> looks at validation: one under a budget, else as many as the row took, else all up to the limit."""
     training = run.plan.training
     if run.kind.samples == "none" or training.time_budget is not None:
-        return len(training.stages)
-    if ended:
-        limits = _limits(run)
-        return max(1, sum(look.epoch <= limits.get(look.stage, look.epoch) for look in ended.training.curve))
-    return sum(stage.looks_after(passes) for stage in training.stages.values() for passes in range(1, stage.epochs + 1))
+        return dict.fromkeys(training.stages, 1)
+    if ended is None:
+        return {
+            name: sum(stage.looks_after(passes) for passes in range(1, stage.epochs + 1))
+            for name, stage in training.stages.items()
+        }
+    limits, curve = _limits(run), ended.training.curve
+    taken = [look.stage for look in curve if look.stage in limits and look.epoch <= limits[look.stage]]
+    return {name: taken.count(name) for name in training.stages}
 
 
 def _row(row: TrainingRow) -> Row:

@@ -195,16 +195,16 @@ def test_fewer_passes_and_looks_in_fewer_steps_take_less_time(arguments, tmp_pat
     look = made.training.curve[-1].model_copy(update={"stage": "pretrain"})
     curve = tuple(look.model_copy(update={"epoch": n, "seconds": 10.0 * n}) for n in (2, 4, 6, 8))
     training = made.training.model_copy(update={"seconds": 80.0, "curve": curve, "stopped_because": "converged"})
-    inference = made.inference.model_copy(update={"validation_seconds": 9.0, "test_seconds": 5.0, "steps": 3})
+    inference = made.inference.model_copy(update={"validation_seconds": 9.0, "test_seconds": 5.0, "steps": 1})
     row = {"model": "fave", "setting": "released", "variant": "", "inference": inference, "training": training}
     monkeypatch.setattr(store, "records", lambda: [made.model_copy(update=row)])
 
     def seconds(**options):
         return Estimates(store).of(Run(Spec("mine", "fave", "released", seed=1, **options), CPU)).seconds
 
-    assert seconds(epochs=100) == 80 + 4 * 9 + 5  # as many as it took
-    assert seconds(epochs=4) == 40 + 2 * 9 + 5
-    assert seconds(epochs=4, look_steps=1) == 40 + 2 * 3 + 5
+    assert seconds(epochs=100) == 80 + 4 * 30 * 9 + 5  # as many as it took, in its first stage's thirty steps
+    assert seconds(epochs=4) == 40 + 2 * 30 * 9 + 5
+    assert seconds(epochs=4, look_steps=1) == 40 + 2 * 9 + 5
 
 
 def test_measured_steps_times_the_limit_bound_a_row_that_nobody_ran(arguments, tmp_path):

@@ -89,6 +89,16 @@ def test_seeds_are_averaged_and_their_deviation_is_the_bar() -> None:
     assert curve.values[1].spread == pytest.approx(10 / 2**0.5)
 
 
+def test_a_line_is_of_the_same_seeds_at_every_number_of_steps() -> None:
+    """A seed without rows in other steps would move the model's own number alone."""
+    asked, other = make_record(**FLOW), make_record(**FLOW, seed=1, higher=(90, 90, 90, 90, 90))
+    (panel, _) = shown([asked, other], again(asked, 1, 0.4, 0.2), again(asked, 8, 0.5, 0.3))
+    (curve,) = panel.curves
+    own = 100 * asked.metrics["filtered"]["test"]["H@20"]
+    assert {steps: value.seeds for steps, value in curve.values.items()} == {1: 1, 4: 1, 8: 1}
+    assert curve.values[4].mean == pytest.approx(own)
+
+
 def test_the_verb_draws_and_says_what_is_missing(tmp_path: Path) -> None:
     results, out = tmp_path / "results", tmp_path / "out"
     record = add_run(Store(results), **FLOW)

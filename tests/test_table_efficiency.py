@@ -116,6 +116,14 @@ def test_only_the_newest_row_of_a_kind_on_a_device_counts() -> None:
     assert rows(table(counted), part="cost", title="Fast", dataset="toy")[0]["paper_gmacs"] == 0.25
 
 
+def test_own_steps_are_those_that_the_row_says_and_without_a_word_the_largest() -> None:
+    for own, expected in ((True, 1), (None, 8)):
+        said = {1: own, 8: None if own is None else not own}
+        timed = [measurement(latency("fast", 1.0 + n, steps=n, own_steps=said[n]), hour=n) for n in (1, 8)]
+        found = rows(table(timed), part="speed", title="Fast", dataset="toy")
+        assert {row["steps"] for row in found if row["own_steps"]} == {expected}
+
+
 def test_speedups_are_within_one_execution_and_device_at_the_other_models_own_steps() -> None:
     found = table(a_bit_of_everything())
     fast = {row["execution"]: row for row in rows(found, title="Fast", device="test device", part="speed")}

@@ -77,7 +77,8 @@ class PriorDistance(Frozen):
     to_other: Quartiles
     """To an item drawn at random."""
     nearer: FiniteFloat
-    """Share of the users whose target is the nearer of the two; a half where the prior knows nothing of them."""
+    """Share of the users whose target is the nearer of the two. Of noise a half; a prior that is alike for all users is
+    off a half where it leans to popular items, as targets are, or away from them."""
 
 
 class PriorsRow(RunRow):

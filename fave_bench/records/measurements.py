@@ -48,6 +48,8 @@ class LatencyRow(Row):
     execution: Execution
     batch_size: int
     steps: int | None = None
+    own_steps: bool | None = None
+    """Whether these are the steps of the row's own configuration; null in rows from before it was said."""
     p50_ms: FiniteFloat
     p95_ms: FiniteFloat
     p99_ms: FiniteFloat

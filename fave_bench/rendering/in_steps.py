@@ -12,6 +12,14 @@ def own_steps(summary: Summary) -> int | None:
     return inference.steps if inference else None
 
 
+def of_one_set(summary: Summary, in_steps: Mapping[tuple[str, int], StepsRow]) -> Summary:
+    """The line with those seeds alone whose weights were ranked again in the most numbers of steps, so that a curve is
+    about the same weights at every number; the line itself where none was."""
+    counts = {record.key: sum(key == record.key for key, _ in in_steps) for record in summary.records}
+    most = max(counts.values())
+    return Summary(tuple(record for record in summary.records if counts[record.key] == most))
+
+
 def value_in_steps(
     summary: Summary, in_steps: Mapping[tuple[str, int], StepsRow], protocol: str, metric: str, steps: int | None
 ) -> Value | None:

@@ -38,10 +38,10 @@ def one_board(
 
 
 def identity(line: Line) -> str:
-    """`model:setting` or `model:setting:variant`, as `one_board` takes it."""
+    """`model:setting` or `model:setting:variant`, as `one_board` takes it: what all rows of that name go by."""
     assert line.summary
     first = line.summary.first
-    return ":".join(filter(None, (first.model, first.setting, line.label)))
+    return ":".join(filter(None, (first.model, first.setting, first.variant)))
 
 
 def _asked(records: list[Record], models: Sequence[str]) -> list[Record]:

@@ -72,7 +72,8 @@ class PairedComparison:
     def _facts(self, test: PairedTest) -> dict[str, Scalar]:
         a, b = self.board.lines[test.a], self.board.lines[test.b]
         return {
-            "a": identity(a), "b": identity(b), "metric": test.metric, "difference": test.effect.difference,
+            "a": identity(a), "b": identity(b), "a_row": name(a), "b_row": name(b), "metric": test.metric,
+            "difference": test.effect.difference,
             "interval_low": test.interval[0], "interval_high": test.interval[1], "p": test.p, "p_holm": test.p_holm,
             "exact": test.exact, "p_wilcoxon": test.effect.p_wilcoxon, "p_t": test.effect.p_t,
             "cohen_dz": test.effect.cohen, "rank_biserial": test.effect.rank_biserial, "wins": test.effect.wins,

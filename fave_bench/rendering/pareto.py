@@ -47,6 +47,8 @@ def caption(shown: Sequence[Panel], *, protocol: str, execution: Execution) -> s
         (True, "Bars: standard deviation over seeds, or the sampling error of the users where there is one seed."),
         (any(len(curve.points) > 1 for curve in curves),
          "Lines join one model's numbers of sampler steps; the large marker is its own number."),
+        (any(len({point.seeds for point in curve.points}) > 1 for curve in curves),
+         "Off its own number a point is of those seeds whose weights were at hand."),
         (any(panel.front for panel in shown), "Stepped line: the Pareto front; the shade below it is beaten by "
          "something at least as fast and as accurate."),
         (bool(cut), f"Hollow, and no part of the front: stopped by a budget ({', '.join(cut)})."),

@@ -35,7 +35,6 @@ def caption(shown: Sequence[Shown[PriorsRow]]) -> str:
     rows = [run.row for run in shown]
     drawn = sorted({len(planes.tsne) for row in rows for planes in row.clouds.values()})
     users = sorted({row.users for row in rows})
-    chance = 50 / users[0] ** 0.5
     said = [
         (True, f"Left and middle: start states of {' or '.join(map(str, drawn))} test users under each prior, and the "
                "vectors of these users' targets (black), all on the weights of one run."),
@@ -43,7 +42,9 @@ def caption(shown: Sequence[Shown[PriorsRow]]) -> str:
         (True, f"Right: distance from the start to the user's target (dot; lower is better) and to an item drawn at "
                f"random (ring), median and quartiles over {' or '.join(map(str, users))} test users, vectors "
                "L2-normalised: 0 is the same direction, √2 (grey) a right angle. Percent: users whose target is the "
-               f"nearer of the two; chance is 50 ± {chance:.0f}. Bold: the prior the run was trained and ranked with."),
+               "nearer of the two. Targets are popular more often than random items are, so a prior that leans to the "
+               "popular, or away from them, is off 50 % without knowing anything of the user. Bold: the prior the run "
+               "was trained and ranked with."),
         (any(run.record.truncated for run in shown), "† stopped by a budget: no verdict on the model."),
     ]  # fmt: skip
     return " ".join(sentence for needed, sentence in said if needed)

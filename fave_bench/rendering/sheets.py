@@ -126,12 +126,14 @@ def _sheet(dataset: str, flops: list[FlopsRow], latency: dict[Place, list[Latenc
 
 
 def _own_steps(costs: list[FlopsRow], timed: list[LatencyRow]) -> dict[Identity, int | None]:
-    """Costs are counted at a row's own steps and at one step, so the larger is its own; times may know more counts."""
+    """Costs are counted at a row's own steps alone. Times say which of several is its own; in those from before they
+    did it is the largest."""
     own: dict[Identity, int | None] = {}
     for rows in (timed, costs):
         counts: dict[Identity, list[int]] = {}
         for row in rows:
-            counts.setdefault(identity(row), []).extend([] if row.steps is None else [row.steps])
+            known = row.steps is not None and not (isinstance(row, LatencyRow) and row.own_steps is False)
+            counts.setdefault(identity(row), []).extend([row.steps] if known and row.steps is not None else [])
         own |= {row: max(found, default=None) for row, found in counts.items()}
     return own
 

@@ -7,7 +7,7 @@ from functools import partial
 from fave_bench.records import Record
 from fave_bench.records.measurements import StepsRow
 from fave_bench.rendering.boards import Board, Line
-from fave_bench.rendering.in_steps import own_steps, value_in_steps
+from fave_bench.rendering.in_steps import of_one_set, own_steps, value_in_steps
 from fave_bench.rendering.overall_data import tidy
 from fave_bench.rendering.picture import Picture
 from fave_bench.rendering.printed import Overall
@@ -55,11 +55,12 @@ def collect(
 
 def _curve(board: Board, line: Line, in_steps: Mapping[tuple[str, int], StepsRow], protocol: str, metric: str) -> Curve:
     assert line.summary
-    keys = {record.key for record in line.summary.records}
-    own = own_steps(line.summary)
+    summary = of_one_set(line.summary, in_steps)
+    keys = {record.key for record in summary.records}
+    own = own_steps(summary)
     counts = {steps for key, steps in in_steps if key in keys} | ({own} if own else set())
-    values = {steps: value_in_steps(line.summary, in_steps, protocol, metric, steps) for steps in sorted(counts)}
-    return Curve(board.name(line), line.summary.first, own, {steps: value for steps, value in values.items() if value})
+    values = {steps: value_in_steps(summary, in_steps, protocol, metric, steps) for steps in sorted(counts)}
+    return Curve(board.name(line), summary.first, own, {steps: value for steps, value in values.items() if value})
 
 
 def picture(shown: Sequence[Panel]) -> Picture:

@@ -48,13 +48,12 @@ def explained(contents: Contents, dataset: str) -> str:
 
 
 def unfinished(contents: Contents, dataset: str) -> str:
-    """The rows of which no run went to its end, and how far the longest went."""
+    """The rows of which no run went to its end, and how far each went."""
     board = _board(contents, dataset)
-    full = {_name(line) for line in board.run_lines if not line.truncated}
     lines = [
         f"- {_name(line)}: {line.summary.epochs:.3g} epochs, {ENDS[line.summary.first.training.stopped_because]}"
         for line in board.run_lines
-        if line.truncated and line.summary and _name(line) not in full
+        if line.truncated and line.summary
     ]
     lines += [f"- {line.title}: not run" for line in board.lines if line.summary is None]
     return "\n".join(lines) or "None."
