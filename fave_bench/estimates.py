@@ -1,23 +1,26 @@
 """How long a run will take, from what was recorded and measured on the same device."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-import torch
-
 from fave_bench.efficiency.environment import device_name
-from fave_bench.models.contract import GenerativeRecommender
+from fave_bench.models import registry
+from fave_bench.models.contract import GenerativeRecommender, ModelConfig
 from fave_bench.records import Record, Store
 from fave_bench.records.measurements import TrainingRow, measurements
 
 if TYPE_CHECKING:
     from fave_bench.runner import Run
+    from fave_bench.training.ends import StageEnds
 
 Row = tuple[str, str, str, str]
 """Dataset, model, setting, variant."""
+Stages = dict[str, float]
+"""Stage -> seconds."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Estimates:
     """What is known of a store's runs and of measured training steps, asked run by run."""
 
     def __init__(self, store: Store) -> None:
+        self.store = store
+        self.ends: dict[str, StageEnds] = {}
         self.whole: dict[Row, list[Record]] = defaultdict(list)
         self.cut: dict[Row, list[Record]] = defaultdict(list)
         for record in store.records():
@@ -45,18 +50,32 @@ class Estimates:
             if isinstance(row, TrainingRow)
         }
 
-    def of(self, run: "Run") -> Estimate | None:
+    def of(self, run: "Run", trained: Collection[str] = ()) -> Estimate | None:
         """A budget; else what the row's own run took here; else the epochs that such a run needed elsewhere, or the
-        limit, by measured steps or at a cut run's speed. None where nothing is known."""
+        limit, by measured steps or at a cut run's speed. None where nothing is known.
+
+        Shared stages that some run has left, or that are among those `trained` until then, take nothing.
+        """
         rows = [(run.spec.dataset, run.spec.model, run.plan.setting, v) for v in (run.variant, run.plan.variant)]
         whole, cut = _first(self.whole, rows), _first(self.cut, rows)
         here = next((record for record in whole if _like(record, run)), None)
         ended = here or next(iter(whole), None)
         short = next((record for record in cut if _same_device(record, run) and record.training.epochs), None)
-        training = _in_training(run, here) or self._by_steps(run, ended) or _by_a_cut_run(run, ended, short)
-        if training is None:
+        known = here is not None or run.plan.training.time_budget is not None or run.kind.samples == "none"
+        stages = _in_training(run, here) if known else self._by_steps(run, ended) or _by_a_cut_run(run, ended, short)
+        if stages is None:
             return None
-        return Estimate(training.seconds + _ranking(run, here or short, _looks(run, ended)), training.at_most)
+        at_looks, at_end = _ranking(run, here or short, _looks(run, ended))
+        shared = self.shared(run)
+        over = {name for name, key in shared.keys.items() if key in trained or shared.path(name).exists()}
+        seconds = sum(stages[name] + at_looks.get(name, 0.0) for name in stages if name not in over)
+        return Estimate(seconds + at_end, at_most=not known and ended is None)
+
+    def shared(self, run: "Run") -> "StageEnds":
+        """The ends of the stages that other runs may have in common with the run."""
+        if run.key not in self.ends:
+            self.ends[run.key] = run.ends(self.store, run.device)
+        return self.ends[run.key]
 
     def otherwise(self, run: "Run") -> Record | None:
         """A run of the same row and seed that went to its end under another configuration, as in another precision."""
@@ -64,19 +83,19 @@ class Estimates:
         alike = (record for record in self.whole.get(row, ()) if record.seed == run.spec.seed and not record.external)
         return next((record for record in alike if record.config != run.config), None)
 
-    def _by_steps(self, run: "Run", ended: Record | None) -> Estimate | None:
+    def _by_steps(self, run: "Run", ended: Record | None) -> Stages | None:
         """Every stage's epochs at its measured speed, as the run executes it; None where a stage was not measured."""
         plan, place = run.plan, device_name(run.device)
         row = (run.spec.dataset, run.spec.model, plan.setting, plan.variant)
-        seconds = 0.0
+        seconds = Stages()
         for name, count in _epochs(run, ended).items():
             kinds = [True, False] if run.spec.compiled else [False]  # a stage that cannot be compiled runs as it is
             found = [self.steps.get((place, *row, name, plan.training.precision, compiled)) for compiled in kinds]
             step = next(filter(None, found), None)
             if step is None:
                 return None
-            seconds += count * step.epoch_seconds
-        return Estimate(seconds, at_most=ended is None)
+            seconds[name] = count * step.epoch_seconds
+        return seconds
 
 
 def in_words(seconds: float) -> str:
@@ -86,30 +105,33 @@ def in_words(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _in_training(run: "Run", here: Record | None) -> Estimate | None:
+def _in_training(run: "Run", here: Record | None) -> Stages:
+    training = run.plan.training
     if run.kind.samples == "none":
-        return Estimate(0.0)
-    if run.plan.training.time_budget is not None:
-        return Estimate(run.plan.training.time_budget)
-    return Estimate(_seconds(here, _limits(run))) if here else None
+        return {}
+    if training.time_budget is not None:
+        over = [training.limit(name) for name in training.stages]
+        return {name: end - began for name, end, began in zip(training.stages, over, [0.0, *over], strict=False)}
+    assert here
+    return _seconds(here, _limits(run))
 
 
-def _seconds(record: Record, limits: Mapping[str, int]) -> float:
+def _seconds(record: Record, limits: Mapping[str, int]) -> Stages:
     """On training steps, had the record's stages been given no more passes than `limits`."""
-    spent = began = 0.0
+    spent, began, stage = Stages(), 0.0, ""
     for stage, found in groupby(record.training.curve, key=lambda look: look.stage):  # looks are in order
         looks = list(found)
         within = [look.seconds for look in looks if look.epoch <= limits.get(stage, look.epoch)]
-        spent += max(within, default=began) - began
+        spent[stage] = max(within, default=began) - began
         began = looks[-1].seconds
-    return spent + record.training.seconds - began
+    spent[stage] = spent.get(stage, 0.0) + record.training.seconds - began
+    return spent
 
 
-def _by_a_cut_run(run: "Run", ended: Record | None, cut: Record | None) -> Estimate | None:
+def _by_a_cut_run(run: "Run", ended: Record | None, cut: Record | None) -> Stages | None:
     if cut is None:
         return None
-    epochs = sum(_epochs(run, ended).values())
-    return Estimate(epochs * cut.training.seconds / cut.training.epochs, at_most=ended is None)
+    return {name: n * cut.training.seconds / cut.training.epochs for name, n in _epochs(run, ended).items()}
 
 
 def _like(record: Record, run: "Run") -> bool:
@@ -140,30 +162,34 @@ def _limits(run: "Run") -> dict[str, int]:
     return {name: stage.epochs for name, stage in run.plan.training.stages.items()}
 
 
-def _ranking(run: "Run", record: Record | None, looks: Mapping[str, int]) -> float:
+def _ranking(run: "Run", record: Record | None, looks: Mapping[str, int]) -> tuple[Stages, float]:
     """At looks and at the end, as the record's run ranked at its end, as if a sampler's steps took all of that time."""
     if record is None or record.inference is None:
-        return 0.0
-    found, steps = record.inference, _sampler_steps(run)
-    at_looks = {name: run.plan.training.look_steps or steps[name] for name in looks}
-    share = {name: count / found.steps if count and found.steps else 1.0 for name, count in at_looks.items()}
-    own = next(reversed(steps.values()), None)
-    at_end = own / found.steps if own and found.steps else 1.0
-    weighed = sum(count * share[name] for name, count in looks.items())
-    return weighed * (found.validation_seconds or 0.0) + at_end * (found.test_seconds or 0.0)
+        return {}, 0.0
+    found, stages = record.inference, run.plan.training.stages
+    told = tuple(name for name, stage in stages.items() if stage.epochs)
+    own = _sampler_steps(run.spec.model, run.plan.model_config, run.sequences.num_items, told)
+
+    def share(steps: int | None) -> float:
+        return steps / found.steps if steps and found.steps else 1.0
+
+    a_look = found.validation_seconds or 0.0
+    at_looks = {
+        name: count * share(run.plan.training.look_steps or own.get(name)) * a_look for name, count in looks.items()
+    }
+    return at_looks, share(own[told[-1]] if told else None) * (found.test_seconds or 0.0)
 
 
-def _sampler_steps(run: "Run") -> dict[str, int | None]:
+@cache
+def _sampler_steps(name: str, config: ModelConfig, num_items: int, stages: tuple[str, ...]) -> dict[str, int | None]:
     """Stage -> the steps in which the model ranks in it by itself; None without a sampler. A stage may have its own."""
-    if not issubclass(run.kind, GenerativeRecommender):
-        return dict.fromkeys(run.plan.training.stages)
-    with torch.device("meta"):  # nothing is computed, and nothing takes memory
-        model = run.kind(run.plan.model_config, run.sequences.num_items)
-    found: dict[str, int | None] = {}
-    for name, stage in run.plan.training.stages.items():
-        if stage.epochs:  # the model is told of no other
-            model.enter_stage(name)
-        found[name] = model.sampler_steps()
+    kind = registry.load(name)
+    if not issubclass(kind, GenerativeRecommender):
+        return dict.fromkeys(stages)
+    model, found = kind(config, num_items), dict[str, int | None]()
+    for stage in stages:
+        model.enter_stage(stage)
+        found[stage] = model.sampler_steps()
     return found
 
 

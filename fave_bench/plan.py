@@ -19,7 +19,8 @@ class Planned:
     run: str
     recorded: bool
     seconds: float | None = None
-    """That it takes; None for what is recorded, or not known."""
+    """That it takes, without shared stages that an earlier run of the plan trains; None for what is recorded, or not
+    known."""
     at_most: bool = False
     """Whether it may take less than `seconds`."""
     otherwise: str | None = None
@@ -48,8 +49,8 @@ def print_plan(runs: "Sequence[Run]", store: "Store", problems: Sequence[str] = 
     """
     from fave_bench.estimates import Estimates, in_words
 
-    estimates = Estimates(store)
-    plan = [_planned(run, store, estimates) for run in runs]
+    estimates, trained = Estimates(store), set[str]()
+    plan = [_planned(run, store, estimates, trained) for run in runs]
     if as_json:
         print(json.dumps({"runs": [asdict(one) for one in plan], "not_planned": list(problems)}, ensure_ascii=False))
         return
@@ -65,12 +66,14 @@ def print_plan(runs: "Sequence[Run]", store: "Store", problems: Sequence[str] = 
         print(f"not planned: {sentence}")
 
 
-def _planned(run: "Run", store: "Store", estimates: "Estimates") -> Planned:
+def _planned(run: "Run", store: "Store", estimates: "Estimates", trained: set[str]) -> Planned:
+    """`trained` are the keys of the shared stages that earlier runs of the plan leave; this one's are added."""
     from fave_bench.trees import differences
 
     if run.recorded(store):
         return Planned(run.key, str(run), recorded=True)
-    found, other = estimates.of(run), estimates.otherwise(run)
+    found, other = estimates.of(run, trained), estimates.otherwise(run)
+    trained.update(estimates.shared(run).keys.values())
     return Planned(
         run.key,
         str(run),

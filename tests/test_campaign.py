@@ -19,6 +19,7 @@ from fave_bench.data.sequences import Sequences
 from fave_bench.efficiency.environment import describe
 from fave_bench.errors import BenchError
 from fave_bench.estimates import Estimates, in_words
+from fave_bench.plan import print_plan
 from fave_bench.records import Store
 from fave_bench.records import packing as packing_module
 from fave_bench.records.measurements import Measurement, TrainingRow, write
@@ -205,6 +206,28 @@ def test_fewer_passes_and_looks_in_fewer_steps_take_less_time(arguments, tmp_pat
     assert seconds(epochs=100) == 80 + 4 * 30 * 9 + 5  # as many as it took, in its first stage's thirty steps
     assert seconds(epochs=4) == 40 + 2 * 30 * 9 + 5
     assert seconds(epochs=4, look_steps=1) == 40 + 2 * 9 + 5
+
+
+def test_a_plan_trains_a_shared_stage_once(arguments, tmp_path, monkeypatch, capsys):
+    assert ending(campaign.main, [*arguments, "--models", "sasrec", "--seeds", "0"]) == 0
+    made = next(record for record in Store(tmp_path / "results").records() if record.variant == "ce")
+    look = made.training.curve[-1]
+    curve = [
+        look.model_copy(update={"stage": stage, "epoch": 2, "seconds": seconds})
+        for stage, seconds in (("pretrain", 1000.0), ("finetune", 1100.0))
+    ]
+    training = made.training.model_copy(update={"seconds": 1100.0, "curve": curve, "stopped_because": "converged"})
+    inference = made.inference.model_copy(update={"validation_seconds": 0.0, "test_seconds": 0.0, "steps": 1})
+    row = {"model": "fave", "setting": "released", "variant": "", "inference": inference, "training": training}
+    monkeypatch.setattr(Store, "records", lambda store: iter([made.model_copy(update=row)]))
+    runs = [
+        Run(Spec("mine", "fave", "released", seed=1, overrides=overrides), CPU)
+        for overrides in ({}, {"model.gamma": 0.0}, {"model.alpha": 0.3})
+    ]
+    capsys.readouterr()
+    print_plan(runs, Store(tmp_path / "empty"), as_json=True)
+    seconds = [one["seconds"] for one in json.loads(capsys.readouterr().out)["runs"]]
+    assert seconds == [1100, 100, 1100], "gamma is of the second stage, alpha of the first"
 
 
 def test_measured_steps_times_the_limit_bound_a_row_that_nobody_ran(arguments, tmp_path):

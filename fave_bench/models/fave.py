@@ -152,7 +152,7 @@ class Fave(FlowRecommender):
     }
 
     def __init__(self, config: FaveConfig, num_items: int) -> None:
-        rates = torch.linspace(0, config.drop_path, config.blocks, device="cpu").tolist()
+        rates = torch.linspace(0, config.drop_path, config.blocks).tolist()
         super().__init__(config, num_items, [Block(config, rate) for rate in rates])
         self.time_t, self.time_r = TimeEmbedding(config.width), TimeEmbedding(config.width)
         self.stage: Stage = "pretrain"
