@@ -97,6 +97,16 @@ def test_what_did_not_run_to_its_end_is_listed_and_what_did_is_not(results: Path
     assert "- FAVE: not run" in lines and not any("GRU4Rec" in line or "Mine" in line for line in lines)
 
 
+def test_of_a_row_that_was_cut_short_more_than_once_the_longest_is_shown(results: Path) -> None:
+    for passes in (40, 160, 80):
+        training = TrainingSummary(epochs=passes, best_epoch=passes, stopped_because="limit", seconds=1.0)
+        config = {"training": {"stages": {"train": {"epochs": passes}}}}
+        add_run(Store(results), dataset="ml-100k", model="caser", title="Caser", training=training, config=config)
+    for block in ("headline", "unfinished"):
+        (line,) = (line for line in rendered(results, block, "ml-100k").splitlines() if "Caser, released" in line)
+        assert "at most 160 epochs †" in line
+
+
 def test_every_claim_is_in_the_block_of_its_kind(results: Path) -> None:
     shown = contents(results)
     kinds = {claim.kind for claim in claims(shown)}

@@ -15,10 +15,11 @@ from fave_bench.rendering.table_model import signed
 
 
 def headline(contents: Contents, dataset: str) -> str:
-    """Every row of Table 1 that was run, its full runs where there are some: the printed H@20, and ours."""
+    """Every row of Table 1 that was run, its full runs where there are some, else the longest that was cut short: the
+    printed H@20, and ours."""
     board, papers = _board(contents, dataset), read_overall()
     rows = []
-    for line in board.run_lines:
+    for line in _longest(board):
         printed = board.printed(papers, line, "H@20")
         values = [line.value(protocol, metric) for protocol, metric in ORDER]
         rows.append([_name(line), f"{printed.percent:.2f}" if printed else "–", *map(_value, values)])
@@ -48,11 +49,11 @@ def explained(contents: Contents, dataset: str) -> str:
 
 
 def unfinished(contents: Contents, dataset: str) -> str:
-    """The rows of which no run went to its end, and how far each went."""
+    """The rows of which no run went to its end, and how far the longest went."""
     board = _board(contents, dataset)
     lines = [
         f"- {_name(line)}: {line.summary.epochs:.3g} epochs, {ENDS[line.summary.first.training.stopped_because]}"
-        for line in board.run_lines
+        for line in _longest(board)
         if line.truncated and line.summary
     ]
     lines += [f"- {line.title}: not run" for line in board.lines if line.summary is None]
@@ -63,6 +64,21 @@ def _board(contents: Contents, dataset: str) -> Board:
     papers = read_overall()
     records = [one for one in chosen(contents.records, [dataset], papers) if one.dataset.split == LEAVE_ONE_OUT]
     return boards(records, [dataset], papers)[0]
+
+
+def _longest(board: Board) -> list[Line]:
+    """Of lines that were cut short and are otherwise of one row, the one that went furthest; all others as they are."""
+    found: dict[tuple[str, ...], Line] = {}
+    for line in board.run_lines:
+        assert line.summary
+        first = line.summary.first
+        row = (first.model, first.setting, first.variant, "" if line.truncated else first.configuration)
+        found[row] = max(found.get(row, line), line, key=_passes)
+    return list(found.values())
+
+
+def _passes(line: Line) -> float:
+    return line.summary.epochs if line.summary else 0.0
 
 
 def _name(line: Line) -> str:
