@@ -20,14 +20,17 @@ from the dataset's users, how users were averaged, improvements that do not foll
 numbers that stand in two tables. Without a file, the papers' tables that come with this program.
 
 A table is a CSV file with the columns model (or variant or method), dataset, metric (H@K, N@K) and value_percent, or
-with a column per metric; what `table --name overall --format csv` writes is read too. A row named Improvement says what
-the best gains over the second best. Write numbers with all their printed digits."""
+with a column per metric, in percent; what `table --name overall --format csv` writes is read too. A row named
+Improvement says what the best gains over the second best. Write numbers with all their printed digits."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the verdict; the exit status says whether the tables could be audited, not how they fared."""
     arguments = _parser().parse_args(argv)
     tables = _tables(arguments.files)
+    for table in tables:
+        if max(rate.percent for rate in table.rates.values()) <= 1:
+            say(f"{table.file}: no number is above 1, so these look like fractions; they are taken for percent")
     found = findings(tables, known_users() | _given_users(arguments.users, tables))
     if arguments.json:
         audited = [{"file": table.file, "table": table.title, "numbers": len(table.rates)} for table in tables]

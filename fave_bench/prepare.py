@@ -10,7 +10,7 @@ EXAMPLE = "python -m fave_bench.prepare --dataset mine --from clicks.csv --user-
 FORMATS = """\
 accepted: MovieLens u.data (also in the publisher's zip), Amazon 2014 ratings (CSV) and reviews (JSON lines), Steam and
 Yelp reviews, dataset.pkl, text with one user a line (user item item ...) or one action a line (user item), CSV and TSV
-with user, item and optional time columns; all of them plain or gzipped"""
+with user, item and optional time columns; all but dataset.pkl plain or gzipped"""
 
 
 def parser() -> Parser:
@@ -30,7 +30,7 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = vars(parser().parse_args(argv))
-    from fave_bench.data import cache, loading, synthetic  # here, so that --help does not wait for numpy
+    from fave_bench.data import cache, loading, locate, synthetic  # here, so that --help does not wait for numpy
     from fave_bench.data.card import card_of
     from fave_bench.data.card_text import document, render
     from fave_bench.data.splits import SPLITS
@@ -48,7 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sequences = prepared.sequences
     card = card_of(sequences)
     if prepared:  # only now is it known that the data can be split
-        cache.remember(name, prepared.key, source)
+        cache.remember(name, prepared.key, source or cache.remembered_source(name))
+        if (source or options != loading.DEFAULT) and loading.means_another(name, sequences):
+            say(
+                f"{name}: commands without --from will read {locate.data_folder(name)}, which comes before what was "
+                "prepared here and is not the same; prepare this under another name to use it"
+            )
     if out:
         from fave_bench.data.export import export  # pandas takes a while to import, and is rarely needed
 

@@ -67,6 +67,14 @@ def test_a_table_of_ones_own_is_audited_with_the_users_it_had(tmp_path: Path, ca
     assert audited(capsys, str(path))["findings"][0]["kind"] == "wrong_improvement"
 
 
+def test_a_table_that_looks_like_fractions_is_told_of(tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "mine.csv"
+    for number, said in (("0.3333", True), ("33.33", False)):
+        path.write_text(f"model,dataset,H@10\nA,mine,{number}\n")
+        main([str(path)])
+        assert ("look like fractions" in capsys.readouterr().err) == said
+
+
 def test_what_cannot_be_is_one_sentence(tmp_path: Path) -> None:
     table = str(REFERENCE / "table1_overall.csv")
     with pytest.raises(BenchError, match=r"absent\.csv: cannot be read"):

@@ -15,7 +15,7 @@ from data_helpers import EVENTS, write_csv, write_per_line, write_pickle, write_
 
 from fave_bench import data
 from fave_bench.cli import entry
-from fave_bench.data import catalogue
+from fave_bench.data import cache, catalogue
 from fave_bench.prepare import main
 
 
@@ -115,6 +115,27 @@ def test_what_was_prepared_is_used_from_then_on(tmp_path: Path, card: Callable[.
     assert card("--dataset", "mine")["fingerprint"] == prepared["fingerprint"]
 
 
+def test_data_prepared_anew_are_still_known_by_where_they_came_from(
+    tmp_path: Path, card: Callable[..., dict[str, object]]
+) -> None:
+    path = write_csv(tmp_path / "mine.csv", EVENTS)
+    card("--dataset", "mine", "--from", path)
+    for _ in range(2):
+        card("--dataset", "mine", "--min-user", 3)
+    assert cache.remembered_source("mine") == path
+
+
+def test_it_says_where_the_data_folder_will_be_read_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data" / "mine").mkdir(parents=True)
+    write_csv(tmp_path / "data" / "mine" / "mine.csv", EVENTS)
+    monkeypatch.setenv("FAVE_BENCH_DATA", str(tmp_path / "data"))
+    for events, said in ((EVENTS, False), ([(user, item, -t) for user, item, t in EVENTS], True)):
+        main(["--dataset", "mine", "--from", str(write_csv(tmp_path / "mine.csv", events))])
+        assert ("prepare this under another name" in capsys.readouterr().err) == said
+
+
 def outcome(argv: Sequence[object], capsys: pytest.CaptureFixture[str]) -> tuple[object, str]:
     """Exit status and what stood on stderr; nothing may stand on stdout."""
     with pytest.raises(SystemExit) as ended:
@@ -139,6 +160,7 @@ BAD_FILES = {
     "cut.csv.gz": gzip.compress(b"user,item\n" + os.urandom(4000).hex().encode())[:-1000],
     "dataset.pkl": pickle.dumps({"train": Harmful()}),
     "header.csv": b"who,what\na,b\n",
+    "quote.tsv": b"user\titem\ttitle\n" + b"".join(b'u%d\ti%d\t"Weird Al\n' % (n // 4, n) for n in range(8)),
 }
 
 

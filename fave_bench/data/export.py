@@ -35,7 +35,7 @@ def export(sequences: Sequences, split: Split, folder: Path) -> list[Path]:
     }
     for name, columns in tables.items():
         with replacing(folder / name) as file:
-            pd.DataFrame(columns).to_csv(file, index=False, lineterminator="\n")
+            pd.DataFrame(columns).to_csv(file, index=False, lineterminator="\n", errors="backslashreplace")
     return [folder / name for name in tables]
 
 

@@ -17,6 +17,7 @@ from fave_bench.data.interactions import Interactions, to_sequences
 from fave_bench.data.readers import CSV, Format, detect
 from fave_bench.data.readers.table import Columns
 from fave_bench.data.readers.table import read as read_table
+from fave_bench.data.sequences import Sequences
 from fave_bench.data.source import Source
 from fave_bench.errors import BenchError, UsageError, unknown
 from fave_bench.files import sha256
@@ -67,6 +68,17 @@ def prepare(name: str, source: Path | None = None, options: Options = DEFAULT) -
     if found is None and (again := cache.remembered_source(name)):
         found = locate.given(again, entry.files)
     return _read_once(entry, found or _published(entry, options), options)
+
+
+def means_another(name: str, sequences: Sequences) -> bool:
+    """Whether the data folder has, under that name, other sequences than these, or none that can be read."""
+    folder = locate.data_folder(name)
+    if folder is None or not folder.exists():
+        return False
+    try:
+        return prepare(name).sequences.fingerprint != sequences.fingerprint
+    except BenchError:
+        return True
 
 
 def entry_of(name: str) -> Entry:

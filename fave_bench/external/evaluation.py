@@ -86,7 +86,7 @@ class Evaluation:
 
         Raises UsageError where a table could not tell it from another record: see `_refuse_as_second`.
         """
-        with alone(store.root / WORK / self.key / "lock", give_up=lambda: False):
+        with alone(store.root / WORK / f"{self.spec.dataset}.{self.model}" / "lock", give_up=lambda: False):
             for record in store.records(self.spec.dataset, self.model):
                 if record.key == self.key:
                     say(f"already recorded in {store.folder(record)}")

@@ -11,6 +11,7 @@ from fave_bench.external.matrix import Matrix
 
 NPY = b"\x93NUMPY"
 PICKLE = b"\x80"
+GZIP = b"\x1f\x8b"
 
 
 def open_scores(path: Path, sequences: Sequences, ids: str | None) -> Matrix | Lists:
@@ -21,6 +22,8 @@ def open_scores(path: Path, sequences: Sequences, ids: str | None) -> Matrix | L
     head = _head(path)
     if ids not in (None, *IDS):
         raise unknown("value of --ids", ids, IDS)
+    if _packed(path) and (head.startswith(NPY) or head[:4] in ZIP):
+        raise BenchError(f"{path.name}: unpack it first; a matrix is read from its own file, .npy or .npz")
     if head.startswith(NPY) or head[:4] in ZIP or path.suffix == ".safetensors":
         if ids == "original":
             raise UsageError(f"--ids original: {path.name} is a matrix, whose rows and columns are canonical numbers")
@@ -36,6 +39,11 @@ def open_scores(path: Path, sequences: Sequences, ids: str | None) -> Matrix | L
             "or canonical (those of `python -m fave_bench.prepare --export`)"
         )
     return lists.read(Source(path), sequences, ids)
+
+
+def _packed(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(GZIP)) == GZIP
 
 
 def _head(path: Path) -> bytes:

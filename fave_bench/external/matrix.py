@@ -52,6 +52,8 @@ def archived(path: Path, sequences: Sequences) -> Matrix:
             raise ValueError(f"refused, because it unpacks to {unpacked >> 20:,} MiB")
         if "format.npy" in members:
             return _sparse(path, sequences)
+        if not all(name.endswith(".npy") for name in members):
+            raise ValueError("a .npz file has arrays alone; unpack lists first")
         if len(members) != 1:
             raise ValueError(f"expected one array, or a matrix of scipy.sparse.save_npz, found {len(members)} arrays")
         with np.load(path, allow_pickle=False) as arrays:

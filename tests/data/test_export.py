@@ -1,5 +1,6 @@
 """What is exported is what is learned from and asked about here, and nothing is left to guess."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,14 @@ def test_the_verb_writes_three_files_and_prints_the_card(tmp_path: Path, capsys:
     assert said.out.startswith("dataset ") and str(out / "items.csv") in said.err
     assert sorted(path.name for path in out.iterdir()) == ["interactions.csv", "items.csv", "users.csv"]
     assert pd.read_csv(out / "items.csv").original.astype(str).tolist() == list(data.load("mine").item_labels)
+
+
+def test_half_a_surrogate_is_written_as_an_escape(tmp_path: Path) -> None:
+    actions = interactions(EVENTS)
+    sequences = to_sequences(actions, "toy", "hand")
+    sequences = replace(sequences, user_labels=("\ud83d", *sequences.user_labels[1:]))
+    users, *_ = export(sequences, leave_one_out(sequences), tmp_path)
+    assert "\\ud83d" in users.read_text()
 
 
 def test_an_unknown_split_is_one_sentence_and_nothing_is_written(tmp_path: Path, capsys: Any) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -399,6 +400,18 @@ def test_missing_and_contradictory_statements_end_with_status_2(store: Store, tm
     ):
         status, said = refused(store, capsys, tmp_path / path, *options)
         assert status == 2 and sentence in said
+
+
+@pytest.mark.parametrize("name", ["scores.npy.gz", "lists.zip"])
+def test_what_is_packed_is_said_to_be_and_nobody_is_told_to_unpickle(
+    store: Store, tmp_path: Path, capsys: Any, name: str
+) -> None:
+    np.save(tmp_path / "scores.npy", distinct(store))
+    (tmp_path / "scores.npy.gz").write_bytes(gzip.compress((tmp_path / "scores.npy").read_bytes()))
+    with zipfile.ZipFile(tmp_path / "lists.zip", "w") as archive:
+        archive.writestr("lists.csv", as_lists(distinct(store), 11))
+    status, said = refused(store, capsys, tmp_path / name)
+    assert status == 1 and "unpack" in said and "pickle" not in said
 
 
 def test_what_a_view_needs_of_old_records_is_unchanged(store: Store) -> None:

@@ -79,7 +79,9 @@ def _collect(source: Source, collected: Collector, number: int, row: Sequence[st
 def rows(source: Source) -> Iterator[tuple[int, list[str]]]:
     """Non-empty rows with the number of the line on which each ends."""
     head = source.head().split(b"\n")[0].decode("utf-8", "replace")
-    reader = csv.reader(_text(source), delimiter=max(DELIMITERS, key=head.count), skipinitialspace=True)
+    delimiter = max(DELIMITERS, key=head.count)
+    # strict: a quote that nothing closes would take all lines up to the next one for a single field
+    reader = csv.reader(_text(source), delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
         for row in reader:
             if row:
