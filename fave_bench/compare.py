@@ -41,7 +41,7 @@ def _parser() -> Parser:
     p = Parser("compare", __doc__ or "", "python -m fave_bench.compare --dataset ml-100k --models sasrec markov")
     p.add_argument("--dataset", required=True, metavar="NAME", help="whose rows are compared")
     p.add_argument("--models", nargs="+", default=[], metavar="ROW",
-                   help="MODEL, MODEL:SETTING or MODEL:SETTING:VARIANT (default: every row there is)")  # fmt: skip
+                   help="MODEL, MODEL:SETTING, MODEL:SETTING:VARIANT or a run's key (default: every row)")  # fmt: skip
     p.add_argument("--metrics", nargs="+", default=METRICS, metavar="METRIC",
                    help=f"H@K, N@K or MRR (default {' '.join(METRICS)})")  # fmt: skip
     p.add_argument("--protocol", choices=PROTOCOLS, default="filtered", help="(default filtered)")

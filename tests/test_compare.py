@@ -71,6 +71,12 @@ def test_a_row_can_be_named_by_model_setting_or_variant(store: Store, capsys: An
         assert pair["p"] == pair["p_holm"]
 
 
+def test_a_key_names_one_run_of_a_row(store: Store, capsys: Any) -> None:
+    one = next(record for record in store.records() if record.model == "slow" and record.seed == 1)
+    (pair,) = pairs(store, capsys, "--models", "good", one.key, "--metrics", "H@20")
+    assert (pair["a_seeds"], pair["b"], pair["b_seeds"]) == (1, "slow:released", 1)
+
+
 def test_the_table_says_who_is_better_and_who_was_cut_short(store: Store, capsys: Any) -> None:
     main(ask(store))
     page = capsys.readouterr().out

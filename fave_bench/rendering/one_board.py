@@ -16,8 +16,9 @@ def one_board(
 ) -> Board:
     """The lines of `dataset`, narrowed to `models` if any are named, and to `split` if there are several.
 
-    A line is asked for by its model, by `model:setting` or by `model:setting:variant`. Raises UsageError for a name
-    that nothing has, BenchError where runs may not be compared or are too few.
+    A line is asked for by its model, by `model:setting` or by `model:setting:variant`, of which there may be several,
+    or by the key of a run, of which there is one. Raises UsageError for a name that nothing has, BenchError where runs
+    may not be compared or are too few.
     """
     every = list(records)
     here = [record for record in every if record.dataset.name == dataset]
@@ -47,9 +48,10 @@ def identity(line: Line) -> str:
 def _asked(records: list[Record], models: Sequence[str]) -> list[Record]:
     known = {name for record in records for name in _names(record)}
     for name in models:
-        if name not in known:
+        if name not in known | {record.key for record in records}:
             raise unknown("model", name, known)
-    return [record for record in records if _names(record) & {*models}] if models else main_rows(records)
+    asked = {*models}
+    return [one for one in records if asked & (_names(one) | {one.key})] if models else main_rows(records)
 
 
 def _names(record: Record) -> set[str]:
