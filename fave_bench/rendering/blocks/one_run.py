@@ -17,7 +17,7 @@ ENDS = {
 }  # fmt: skip
 ROUND = {digit * 10**power for digit in (1, 2, 5) for power in range(5)}
 """Passes whose looks are shown: 1, 2, 5, 10, 20, 50, …"""
-FEW = 5
+FEW = 8
 """So many looks of a stage are all shown."""
 
 
