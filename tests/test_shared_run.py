@@ -137,7 +137,7 @@ def break_down(rank: int) -> None:
     if rank == 1:
 
         def broken(*_, **__):
-            raise MemoryError("no memory for this step")
+            raise TypeError("no such step")
 
         recorded.train_step = broken
 
@@ -157,7 +157,7 @@ def test_an_error_is_one_sentence_and_one_status(world, arguments, code, sentenc
 
 def test_a_breakdown_of_one_process_ends_both_and_main_says_why(world):
     assert ends(world, SASREC, "results", first=break_down) == [1, 1]
-    assert "fave-bench: MemoryError: no memory for this step" in said(world)
+    assert "fave-bench: TypeError: no such step" in said(world)
     assert not list((world / "results").rglob("run.json"))
 
 

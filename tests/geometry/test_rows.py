@@ -134,11 +134,11 @@ def test_the_verb_keeps_rows_and_reads_them_back(tmp_path: Path, capsys: Any) ->
 
 def test_what_cannot_be_measured_is_one_sentence(tmp_path: Path) -> None:
     keep_run(tmp_path, **DIFFUREC)
-    with pytest.raises(BenchError, match=r"no recorded run of a model with a prior of its own in .* has its weights"):
+    with pytest.raises(BenchError, match=r"of a model with a prior of its own on demo in .* has its weights"):
         take(tmp_path, "priors")
     (weights,) = tmp_path.glob("*/*/*/weights.safetensors")
     weights.unlink()
-    with pytest.raises(BenchError, match=r"no recorded run of a generative model in .* has its weights"):
+    with pytest.raises(BenchError, match=r"no recorded run of a generative model on demo in .* has its weights"):
         take(tmp_path, "trajectories")
 
 
