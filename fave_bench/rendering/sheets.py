@@ -132,8 +132,8 @@ def _own_steps(costs: list[FlopsRow], timed: list[LatencyRow]) -> dict[Identity,
     for rows in (timed, costs):
         counts: dict[Identity, list[int]] = {}
         for row in rows:
-            known = row.steps is not None and not (isinstance(row, LatencyRow) and row.own_steps is False)
-            counts.setdefault(identity(row), []).extend([row.steps] if known and row.steps is not None else [])
+            steps = None if isinstance(row, LatencyRow) and row.own_steps is False else row.steps
+            counts.setdefault(identity(row), []).extend([] if steps is None else [steps])
         own |= {row: max(found, default=None) for row, found in counts.items()}
     return own
 
