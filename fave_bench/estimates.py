@@ -61,15 +61,15 @@ class Estimates:
         here = next((record for record in whole if _like(record, run)), None)
         ended = here or next(iter(whole), None)
         short = next((record for record in cut if _same_device(record, run) and record.training.epochs), None)
-        known = here is not None or run.plan.training.time_budget is not None or run.kind.samples == "none"
-        stages = _in_training(run, here) if known else self._by_steps(run, ended) or _by_a_cut_run(run, ended, short)
+        known = _in_training(run, here)
+        stages = known if known is not None else self._by_steps(run, ended) or _by_a_cut_run(run, ended, short)
         if stages is None:
             return None
         at_looks, at_end = _ranking(run, here or short, _looks(run, ended))
         shared = self.shared(run)
         over = {name for name, key in shared.keys.items() if key in trained or shared.path(name).exists()}
         seconds = sum(stages[name] + at_looks.get(name, 0.0) for name in stages if name not in over)
-        return Estimate(seconds + at_end, at_most=not known and ended is None)
+        return Estimate(seconds + at_end, at_most=known is None and ended is None)
 
     def shared(self, run: "Run") -> "StageEnds":
         """The ends of the stages that other runs may have in common with the run."""
@@ -105,15 +105,14 @@ def in_words(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _in_training(run: "Run", here: Record | None) -> Stages:
+def _in_training(run: "Run", here: Record | None) -> Stages | None:
     training = run.plan.training
     if run.kind.samples == "none":
         return {}
     if training.time_budget is not None:
         over = [training.limit(name) for name in training.stages]
         return {name: end - began for name, end, began in zip(training.stages, over, [0.0, *over], strict=False)}
-    assert here
-    return _seconds(here, _limits(run))
+    return _seconds(here, _limits(run)) if here else None
 
 
 def _seconds(record: Record, limits: Mapping[str, int]) -> Stages:

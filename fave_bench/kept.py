@@ -56,8 +56,7 @@ def labels(record: Record) -> dict[str, object]:
     """The fields that every row measured on a run begins with."""
     return {
         "model": record.model, "title": record.title, "dataset": record.dataset.name, "setting": record.setting,
-        "variant": record.variant, "other_data": record.dataset.other_data, "run": record.key,
-        "truncated": record.truncated,
+        "variant": record.variant, "run": record.key, "truncated": record.truncated,
     }  # fmt: skip
 
 
